@@ -47,7 +47,19 @@ class ReasonRequired(BillingError):
     code = "reason_required"
 
 
+class ReasonTooLong(BillingError):
+    """A reason has at most {limit} characters."""
+
+    code = "reason_too_long"
+
+
 class ReferenceTaken(BillingError):
     """The reference {reference} already stands for a grant of {amount} credits to this client."""
 
     code = "reference_taken"
+
+
+class BadName(BillingError):
+    """A client's name has from 1 to 200 characters."""
+
+    code = "bad_name"

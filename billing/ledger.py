@@ -15,11 +15,12 @@ from billing.errors import (
     ClientSuspended,
     InsufficientCredits,
     ReasonRequired,
+    ReasonTooLong,
     ReferenceTaken,
     TooManyOpenJobs,
     UnknownClient,
 )
-from billing.models import MAX_AMOUNT, Client, LedgerEntry
+from billing.models import MAX_AMOUNT, MAX_REASON, Client, LedgerEntry
 from studio_gateway.ids import new_ulid
 
 MOVE = """
@@ -75,6 +76,14 @@ def charge(*, client_id: int, credits: int, entry_id: str, reference: str) -> in
     return balance
 
 
+def check_reason(reason: str) -> None:
+    """Raise ReasonRequired or ReasonTooLong for what no entry of staff's may say."""
+    if not reason.strip():
+        raise ReasonRequired
+    if len(reason) > MAX_REASON:
+        raise ReasonTooLong(limit=MAX_REASON)
+
+
 def check_admission(*, client: Client, credits: int) -> None:
     """Raise what `charge` would raise for this row as it was read: an early no, never a late yes."""
     if client.suspended_at is not None:
@@ -125,8 +134,7 @@ def grant(*, client_id: int, credits: int, reason: str, reference: str = "", act
     """
     if not 1 <= credits <= MAX_AMOUNT:
         raise BadAmount(amount=credits, limit=MAX_AMOUNT)
-    if not reason.strip():
-        raise ReasonRequired
+    check_reason(reason)
     movement = _Movement(
         kind=LedgerEntry.Kind.GRANT,
         client_id=client_id,

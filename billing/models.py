@@ -12,6 +12,7 @@ from studio_gateway.ids import ULIDField, new_ulid
 
 # The most credits that one entry may move; a balance holds nine billion of these.
 MAX_AMOUNT = 1_000_000_000
+MAX_REASON = 500
 
 
 def validate_prefix(prefix: str) -> None:
@@ -106,7 +107,7 @@ class LedgerEntry(models.Model):
     amount = models.BigIntegerField()
     balance_after = models.BigIntegerField()
     reference = models.CharField(max_length=200, blank=True)
-    reason = models.CharField(max_length=500, blank=True)
+    reason = models.CharField(max_length=MAX_REASON, blank=True)
     actor = models.CharField(max_length=150, blank=True)
     created_at = models.DateTimeField(db_default=Now())
 
@@ -147,10 +148,12 @@ class LedgerEntry(models.Model):
         ]
         triggers = [
             # P8.
-            pgtrigger.Protect(
+            pgtrigger.Trigger(
                 name="ledger_is_append_only",
                 level=pgtrigger.Statement,
+                when=pgtrigger.Before,
                 operation=pgtrigger.Update | pgtrigger.Delete | pgtrigger.Truncate,
+                func="RAISE EXCEPTION 'ledger entries are never changed or deleted';",
             )
         ]
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db import models
+from django.urls.converters import StringConverter
 from ulid import ULID
 
 
@@ -15,3 +16,12 @@ class ULIDField(models.CharField):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{"max_length": 26, "db_collation": "C", **kwargs})
+
+
+class ULIDConverter(StringConverter):
+    """A ULID in a path, in either case; anything else is no such page."""
+
+    regex = "[0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{26}"
+
+    def to_python(self, value: str) -> str:
+        return value.upper()

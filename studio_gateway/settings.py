@@ -59,6 +59,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "studio_gateway.middleware.healthz",
     "requestlog.middleware.RequestLogMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -94,7 +95,7 @@ if env("DATABASE_URL", default=""):
     DATABASES = {"default": env.db("DATABASE_URL", engine="django.db.backends.postgresql")}
 else:
     DATABASES = {
-        "default": {"ENGINE": "studio_gateway.embedded", "NAME": "studio", "OPTIONS": {"data_dir": DATA_DIR}},
+        "default": {"ENGINE": "studio_gateway.embedded", "NAME": "studio", "HOST": str(DATA_DIR)},
     }
 # Worker processes keep their connections; the web process turns this into a pool (studio_gateway/wsgi.py).
 DATABASES["default"] |= {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}

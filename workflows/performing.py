@@ -7,7 +7,7 @@ from types import TracebackType
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.db import Error, connection
+from django.db import Error, InterfaceError, OperationalError, connection
 from django_q.exceptions import TimeoutException
 from ulid import ULID
 
@@ -83,7 +83,7 @@ def perform(attempt: Attempt) -> None:
             technical=True,
         )
         raise
-    except Error:
+    except (OperationalError, InterfaceError):
         logger.exception("attempt %s of job %s ended without an answer from the database", attempt.number, job.pk)
         connection.close()
         return

@@ -20,7 +20,7 @@ from workflows.storage import signature_holds
 class SubmitView(APIView):
     """Accept an order of one workflow: POST /v1/{name}."""
 
-    definition: Definition  # given to as_view()
+    definition: Definition = None  # type: ignore[assignment]  # given to as_view()
 
     def post(self, request: Request) -> Response:
         name, version = self.definition.name, request.auth.config_version

@@ -1,4 +1,3 @@
-from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
@@ -27,7 +26,7 @@ def submit(*, client: Client, workflow: Workflow, spec: dict[str, Any], credits_
         spec=spec,
         credits_cost=credits_cost,
         charge_id=new_ulid(),
-        deadline_at=Now() + timedelta(seconds=workflow.deadline),
+        deadline_at=Now() + workflow.deadline,
         max_attempts=workflow.max_attempts,
         time_limit=workflow.time_limit,
     )

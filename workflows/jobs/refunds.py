@@ -3,7 +3,6 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from billing import ledger
-from billing.errors import ReasonRequired
 from studio_gateway.ids import new_ulid
 from workflows.errors import JobNotFound, NotRefundable
 from workflows.models import Job, JobEvent
@@ -40,11 +39,10 @@ def end_in_failure(row: QuerySet[Job], *, job: Job, code: str, message: str) -> 
 def refund(*, job_id: str, reason: str, actor: str) -> Job:
     """Refund a job that succeeded: in full, once, for a reason and in somebody's name.
 
-    Raises ReasonRequired, JobNotFound, or NotRefundable for a job that is open or refunded already, also where two
+    Raises ReasonRequired, ReasonTooLong, JobNotFound, or NotRefundable for a job that is open or refunded already, also where two
     people press at once.
     """
-    if not reason.strip():
-        raise ReasonRequired
+    ledger.check_reason(reason)
     job = Job.objects.filter(pk=job_id).first()
     if job is None:
         raise JobNotFound(job_id=job_id[:40])
