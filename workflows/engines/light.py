@@ -44,8 +44,8 @@ class Rig:
     contrast: float
 
     @classmethod
-    def of(cls, mood: Mood, *, turn: float = 0.0) -> Self:
-        """Return the rig that the mood asks for, the key light turned by `turn` degrees."""
+    def of(cls, mood: Mood, *, turn: float = 0.0, sunlit: bool = False) -> Self:
+        """Return the rig that the mood asks for, the key light turned by `turn` degrees; `sunlit` keeps it small."""
         azimuth, elevation = math.radians(mood.azimuth + turn), math.radians(mood.elevation)
         toward = np.array(
             [math.sin(azimuth) * math.cos(elevation), math.sin(elevation), -math.cos(azimuth) * math.cos(elevation)]
@@ -54,7 +54,7 @@ class Rig:
         side = np.cross(toward, [0.0, 1.0, 0.0])
         side /= np.linalg.norm(side)
         above = np.cross(side, toward)
-        radius = 0.1 + 1.5 * mood.softness**1.5
+        radius = 0.04 + 0.08 * mood.softness if sunlit else 0.1 + 1.5 * mood.softness**1.5
         # A sunflower's pattern covers a disc evenly with any number of points (Vogel 1979).
         turn_of = np.arange(_KEY_SAMPLES) * _GOLDEN_ANGLE
         out = radius * np.sqrt((np.arange(_KEY_SAMPLES) + 0.5) / _KEY_SAMPLES)
@@ -66,7 +66,7 @@ class Rig:
             dome_front=_dome(up=False),
             key_tint=np.array([1 + 0.10 * warmth, 1.0, 1 - 0.16 * warmth], np.float32),
             fill_tint=np.array([1 - 0.05 * warmth, 1.0, 1 + 0.08 * warmth], np.float32),
-            contrast=mood.contrast,
+            contrast=max(mood.contrast, 0.6) if sunlit else mood.contrast,
         )
 
     def on(self, points: Points, *, seen: Floats | float = 1.0, open_sky: Floats | float = 1.0) -> Floats:

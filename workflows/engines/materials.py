@@ -82,8 +82,8 @@ def wood(rng: np.random.Generator) -> Material:
     shift = rng.integers(0, length, boards)
     warp = np.stack([np.roll(warp[row], shift[board[row]]) for row in rows])
     rings = np.sin((rows[:, None] / length * 22 + rng.uniform(0, 9, boards)[board][:, None] + warp * 1.5) * 2 * np.pi / 2)
-    tone = rng.normal(0, 0.07, boards)[board][:, None]
-    grain = 0.085 * rings + 0.06 * fibre + tone
+    tone = rng.normal(0, 0.11, boards)[board][:, None]
+    grain = 0.11 * rings + 0.07 * fibre + tone
     inside = (rows * boards / length) % 1
     gap = np.clip(1 - np.minimum(inside, 1 - inside) * length / boards / 2.5, 0, 1)[:, None]
     light = np.clip(1 + grain, 0.4, 1.5) * (1 - 0.65 * gap)

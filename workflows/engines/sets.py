@@ -90,7 +90,8 @@ def _balls(studio: Studio, colors: list[Floats]) -> list[Prop]:
     rng = studio.random("balls")
     reach = 0.36 * studio.camera.width / studio.camera.scale * STAGE / FOCAL
     balls: list[Prop] = []
-    for index, color in enumerate(colors):
+    # Colours that the mood chose need not all be seen, and an empty set is the better default.
+    for index, color in enumerate(colors if studio.asked else ()):
         side = -1 if index % 2 else 1
         z = STAGE + 0.45 - 0.42 * (index // 2)
         radius = float(rng.uniform(0.15, 0.18)) * 0.86 ** (index // 2)
@@ -107,7 +108,7 @@ def _room(
     """
     camera, small = studio.camera, light_camera(studio.camera)
     turn = float(studio.random("light").uniform(-8, 8))
-    rig = Rig.of(studio.mood, turn=turn)
+    rig = Rig.of(studio.mood, turn=turn, sunlit=studio.scene.shadow is not None)
     hulls = [prop.hull() for prop in props]
     view = small.view()
     wall_seen = unhidden(small, rig.key, hulls) if not table else np.float32(1)
@@ -148,7 +149,7 @@ def _room(
 
         def floor_cover(view: View) -> Floats:
             _, _, lean = _cove(view.y, camera, bend)
-            smooth = np.clip((lean - 0.15) / 0.7, 0, 1)
+            smooth = np.clip((lean - 0.5) / 0.5, 0, 1)
             return np.broadcast_to(smooth**2 * (3 - 2 * smooth), (len(view.y), view.x.shape[1])).astype(np.float32)
 
         backdrop = [Layer("wall", studio.color(0), light, None, wall_albedo)]
@@ -206,13 +207,15 @@ def _window(studio: Studio) -> tuple[list[Floats], float, bool]:
     rng = studio.random("window")
     half_width = 0.5 * studio.camera.width / studio.camera.scale * WALL / FOCAL
     left, wing = -half_width * rng.uniform(0.45, 0.7), max(0.62, 0.42 * half_width)
-    bottom, slats = rng.uniform(0.05, 0.2), 11
+    # What would fall below the wall's foot falls on the floor before it.
+    bottom, fall = rng.uniform(-0.5, -0.35), rng.uniform(0.12, 0.3) * rng.choice([-1, 1])
     gaps = []
-    for x in (left, left + wing + 0.09):
-        for slat in range(slats):
+    for x in (left, left + wing + 0.1):
+        for slat in range(15):
             y = bottom + slat * 0.135
-            gaps.append(np.array([[x, y], [x + wing, y], [x + wing, y + 0.085], [x, y + 0.085]], np.float32))
-    return gaps, 1.1, True
+            low, high = y + fall * (x - left), y + fall * (x + wing - left)
+            gaps.append(np.array([[x, low], [x + wing, high], [x + wing, high + 0.088], [x, low + 0.088]], np.float32))
+    return gaps, 0.8, True
 
 
 def _foliage(studio: Studio) -> tuple[list[Floats], float, bool]:
@@ -220,20 +223,20 @@ def _foliage(studio: Studio) -> tuple[list[Floats], float, bool]:
     rng = studio.random("foliage")
     half_width = 0.5 * studio.camera.width / studio.camera.scale * WALL / FOCAL
     leaflets = []
-    for _ in range(5):
-        side = rng.choice([-1, 1], p=[0.7, 0.3])
-        stem = np.array([side * half_width * rng.uniform(0.7, 1.1), rng.uniform(0.5, 1.9)])
-        heading, curl = np.pi * (side > 0) + side * rng.uniform(-0.5, 0.35), rng.uniform(-0.5, 0.1)
-        for step in range(26):
-            along = heading + curl * step / 26
-            stem = stem + 0.042 * np.array([np.cos(along), np.sin(along)])
-            length = 0.42 * np.sin(np.pi * (step + 3) / 31) * rng.uniform(0.85, 1.1)
-            for turn in (-0.95, 0.95):
-                way = np.array([np.cos(along + turn), np.sin(along + turn) - 0.25])
-                wide = 0.028 * np.array([-way[1], way[0]])
+    steps, main = 17, rng.choice([-1, 1])
+    for side, low, high in ((main, 1.1, 1.5), (main, 0.55, 0.8), (-main, 1.35, 1.7)):
+        stem = np.array([side * half_width * rng.uniform(1.05, 1.25), rng.uniform(low, high)])
+        heading, curl = (np.pi if side > 0 else 0) - side * rng.uniform(0.1, 0.5), side * rng.uniform(0.4, 0.9)
+        for step in range(steps):
+            along = heading + curl * step / steps
+            stem = stem + 0.085 * np.array([np.cos(along), np.sin(along)])
+            length = 0.48 * np.sin(np.pi * (step + 5) / (steps + 6)) * rng.uniform(0.85, 1.1)
+            for turn in (-0.8, 0.8):
+                way = np.array([np.cos(along + turn), np.sin(along + turn) - 0.3])
+                wide = 0.0125 * np.array([-way[1], way[0]])
                 middle = stem + 0.4 * length * way
                 leaflets.append(np.array([stem, middle + wide, stem + length * way, middle - wide], np.float32))
-    return leaflets, 0.75, False
+    return leaflets, 0.5, False
 
 
 _SHADOWS: dict[str, Callable[[Studio], tuple[list[Floats], float, bool]]] = {"window": _window, "foliage": _foliage}
