@@ -52,6 +52,17 @@ def rounded(path: Path, times: int) -> Floats:
     return points
 
 
+def curved(path: Path, *, steps: int = 10) -> Floats:
+    """Return an open path drawn smoothly through all its points, shape (n, 2) (Catmull and Rom 1974)."""
+    points = np.array([path[0], *path, path[-1]], np.float32)
+    t = np.linspace(0, 1, steps, endpoint=False, dtype=np.float32)[:, None]
+    pieces = [
+        0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)
+        for a, b, c, d in zip(points, points[1:], points[2:], points[3:], strict=False)
+    ]
+    return np.concatenate([*pieces, points[-1:]])
+
+
 T_SHIRT = Garment(
     name="t-shirt",
     at=(425, 430),
@@ -84,16 +95,16 @@ TROUSERS = Garment(
 )  # fmt: skip
 CAP = Garment(
     name="cap",
-    at=(690, 975),
+    at=(650, 985),
     outline=[(-146, 62), (-150, -10), (-118, -92), (-56, -132), (4, -142), (64, -130), (122, -86), (146, -10),
-             (150, 32), (224, 62), (248, 92), (240, 112), (176, 112), (96, 88), (0, 74), (-90, 78)],
+             (150, 32), (214, 58), (236, 88), (228, 108), (170, 110), (96, 88), (0, 74), (-90, 78)],
     cloth="twill",
     colors=("#c79a2e", "#8c2f39", "#56633a"),
     mirrored=False,
     thickness=18,
-    shades=[([(150, 32), (224, 62), (248, 92), (240, 112), (176, 112), (96, 88), (20, 74), (80, 46)], 0.84)],
+    shades=[([(150, 32), (224, 58), (244, 88), (236, 112), (176, 112), (96, 88), (20, 74), (80, 46)], 0.84)],
     seams=[[(4, -140), (34, -60), (42, 64)], [(4, -140), (-74, -70), (-98, 70)], [(4, -140), (104, -70), (132, 30)],
-           [(24, 70), (84, 48), (150, 36)], [(40, 78), (110, 62), (196, 72), (232, 98)]],
+           [(24, 70), (84, 48), (150, 36)], [(40, 78), (110, 64), (186, 74), (220, 96)]],
     folds=[(-40, -20, 80, 120, 40, 8), (70, -40, 70, 90, 30, 7), (-110, 10, 95, 70, 22, 7)],
 )  # fmt: skip
 BAG = Garment(
@@ -110,16 +121,17 @@ BAG = Garment(
            [(-150, -78), (0, -76), (150, -78)]],
     folds=[(-80, 80, 100, 60, 30, 4), (90, 70, 80, 60, 30, 4)],
 )  # fmt: skip
+_FRINGE = [(x + dx, 352 + dy) for x in range(68, 0, -17) for dx, dy in ((0, -22), (-1, 0), (-10, 1), (-11, -22))]
 SCARF = Garment(
     name="scarf",
     at=(1440, 520),
-    outline=[(0, -330), (70, -330), (72, -100), (66, 120), (72, 330), (0, 330)]
-    ,
+    outline=[(0, -330), *[(x, -y) for x, y in reversed(_FRINGE)], (72, -326), (74, -100), (68, 120), (72, 326), *_FRINGE,
+             (0, 330)],
     cloth="knit",
     colors=("#8e3b46", "#3f5a4c", "#c07a3a"),
-    smooth=1,
-    thickness=12,
-    shades=[([(-76, y), (76, y), (76, y + 26), (-76, y + 26)], 1.75) for y in (-290, -240, 214, 264)],
+    smooth=0,
+    thickness=10,
+    shades=[([(-80, y), (80, y), (80, y + 26), (-80, y + 26)], 1.75) for y in (-290, -240, 214, 264)],
     folds=[(-20, -140, 88, 180, 18, 8), (26, 90, 93, 200, 18, 8)],
-)
+)  # fmt: skip
 GARMENTS = (T_SHIRT, TROUSERS, CAP, BAG, SCARF)
