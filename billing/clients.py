@@ -6,12 +6,13 @@ from billing import ledger
 from billing.errors import BadName
 from billing.keys import create_key
 from billing.models import Client
+from studio_gateway.api.fields import is_storable
 
 
 def create_client(*, name: str, credits: int = 0, actor: str = "") -> tuple[Client, str]:
     """Make a client with one API key and, if asked, credits to begin with; return it with the key's secret."""
     name = name.strip()
-    if not name or len(name) > 200 or "\x00" in name:
+    if not name or len(name) > 200 or not is_storable(name):
         raise BadName
     with transaction.atomic(durable=True):
         client = Client.objects.create(name=name)

@@ -53,6 +53,12 @@ class ReasonTooLong(BillingError):
     code = "reason_too_long"
 
 
+class BadText(BillingError):
+    """The {what} must have at most {limit} characters, none of them NUL or an unpaired surrogate."""
+
+    code = "bad_text"
+
+
 class ReferenceTaken(BillingError):
     """The reference {reference} already stands for a grant of {amount} credits to this client."""
 
@@ -60,6 +66,6 @@ class ReferenceTaken(BillingError):
 
 
 class BadName(BillingError):
-    """A client's name has from 1 to 200 characters."""
+    """A client's name has from 1 to 200 characters, none of them NUL or an unpaired surrogate."""
 
     code = "bad_name"

@@ -12,6 +12,7 @@ from django.db.models import F
 
 from billing.errors import (
     BadAmount,
+    BadText,
     ClientSuspended,
     InsufficientCredits,
     ReasonRequired,
@@ -20,7 +21,8 @@ from billing.errors import (
     TooManyOpenJobs,
     UnknownClient,
 )
-from billing.models import MAX_AMOUNT, MAX_REASON, Client, LedgerEntry
+from billing.models import MAX_ACTOR, MAX_AMOUNT, MAX_REASON, MAX_REFERENCE, Client, LedgerEntry
+from studio_gateway.api.fields import is_storable
 from studio_gateway.ids import new_ulid
 
 MOVE = """
@@ -76,12 +78,19 @@ def charge(*, client_id: int, credits: int, entry_id: str, reference: str) -> in
     return balance
 
 
-def check_reason(reason: str) -> None:
-    """Raise ReasonRequired or ReasonTooLong for what no entry of staff's may say."""
+def check_staff_texts(*, reason: str, actor: str, reference: str = "") -> None:
+    """Raise ReasonRequired, ReasonTooLong or BadText for what no entry of staff's may say."""
     if not reason.strip():
         raise ReasonRequired
     if len(reason) > MAX_REASON:
         raise ReasonTooLong(limit=MAX_REASON)
+    for what, text, limit in (
+        ("reason", reason, MAX_REASON),
+        ("reference", reference, MAX_REFERENCE),
+        ("name of who does it", actor, MAX_ACTOR),
+    ):
+        if len(text) > limit or not is_storable(text):
+            raise BadText(what=what, limit=limit)
 
 
 def check_admission(*, client: Client, credits: int) -> None:
@@ -130,11 +139,12 @@ def close_job(*, client_id: int) -> None:
 def grant(*, client_id: int, credits: int, reason: str, reference: str = "", actor: str = "") -> LedgerEntry:
     """Give a client `credits`; the same `reference` never grants twice, and a repeat returns the first entry.
 
-    Raises UnknownClient, BadAmount, ReasonRequired, or ReferenceTaken where the reference stands for another amount.
+    Raises UnknownClient, BadAmount, what check_staff_texts raises, or ReferenceTaken where the reference stands for
+    another amount.
     """
     if not 1 <= credits <= MAX_AMOUNT:
         raise BadAmount(amount=credits, limit=MAX_AMOUNT)
-    check_reason(reason)
+    check_staff_texts(reason=reason, actor=actor, reference=reference)
     movement = _Movement(
         kind=LedgerEntry.Kind.GRANT,
         client_id=client_id,

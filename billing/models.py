@@ -13,6 +13,8 @@ from studio_gateway.ids import ULIDField, new_ulid
 # The most credits that one entry may move; a balance holds nine billion of these.
 MAX_AMOUNT = 1_000_000_000
 MAX_REASON = 500
+MAX_REFERENCE = 200
+MAX_ACTOR = 150
 
 
 def validate_prefix(prefix: str) -> None:
@@ -106,9 +108,9 @@ class LedgerEntry(models.Model):
     kind = models.CharField(max_length=10, choices=Kind.choices)
     amount = models.BigIntegerField()
     balance_after = models.BigIntegerField()
-    reference = models.CharField(max_length=200, blank=True)
+    reference = models.CharField(max_length=MAX_REFERENCE, blank=True)
     reason = models.CharField(max_length=MAX_REASON, blank=True)
-    actor = models.CharField(max_length=150, blank=True)
+    actor = models.CharField(max_length=MAX_ACTOR, blank=True)
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
