@@ -4,10 +4,12 @@ import pytest
 from django.db import connection
 from django.test.utils import setup_databases, teardown_databases
 
+from billing import prices
 from billing.clients import create_client
 from billing.models import Client
 from tests import databases
 from tests.gateway import Gateway
+from workflows import offers
 
 
 @pytest.fixture(scope="session")
@@ -79,3 +81,9 @@ class Shop:
         self.client.refresh_from_db()
         return self.client.balance
 
+
+@pytest.fixture(autouse=True)
+def cold_configuration() -> None:
+    """Forget what the process cached: databases that tests copy or roll back reach one version with different rows."""
+    for cache in (prices._prices, offers._workflows):
+        cache._kept = None

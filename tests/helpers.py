@@ -1,0 +1,121 @@
+"""What the tests of several apps share: orders without HTTP, threads that start together, refusals by name."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import Error, connection, transaction
+from django.test import Client as HttpClient
+
+from billing.models import Client, LedgerEntry
+from requestlog.models import RequestLog
+from studio_gateway.ids import new_ulid
+from tests.conftest import Shop
+from workflows import jobs
+from workflows.models import Job, Workflow
+
+SPEC = {"scene_type": "podium", "mood": "calm"}
+
+
+def order(shop: Shop, *, credits: int = 2, **changes: Any) -> Job:
+    """Accept an order as the view does, but without HTTP; `changes` are then made to its row."""
+    shop.client.refresh_from_db()
+    job = jobs.submit(
+        client=shop.client,
+        workflow=Workflow.objects.get(name="background-generator"),
+        spec=SPEC,
+        credits_cost=credits,
+        log=RequestLog(request_id=new_ulid(), method="POST", path="/v1/x", status=202, duration_ms=0, body_size=0),
+    )
+    if changes:
+        Job.objects.filter(pk=job.pk).update(**changes)
+    job.refresh_from_db()
+    return job
+
+
+def claimed(job: Job, *, worker: str = "w") -> jobs.Attempt:
+    attempt = jobs.claim(job_id=job.pk, worker=worker)
+    assert attempt is not None
+    return attempt
+
+
+def post(shop: Shop | None, path: str, body: Any, *, http: HttpClient | None = None, **headers: Any) -> Any:
+    """POST to the application in this process; `body` is sent as it is where it is bytes, else as JSON."""
+    if shop is not None:
+        headers.setdefault("HTTP_AUTHORIZATION", f"Bearer {shop.key}")
+    http = http or HttpClient(raise_request_exception=False)
+    return http.post(path, body, content_type=headers.pop("content_type", "application/json"), **headers)
+
+
+def get(shop: Shop | None, path: str, **headers: Any) -> Any:
+    if shop is not None:
+        headers.setdefault("HTTP_AUTHORIZATION", f"Bearer {shop.key}")
+    return HttpClient(raise_request_exception=False).get(path, **headers)
+
+
+def books_are_right(client: Client) -> None:
+    """Assert P1 to P3 for one client, from its rows alone."""
+    client.refresh_from_db()
+    entries = list(LedgerEntry.objects.filter(client=client).order_by("seq"))
+    balance = 0
+    for number, entry in enumerate(entries, start=1):
+        balance += entry.amount
+        assert (entry.seq, entry.balance_after) == (number, balance)
+        assert entry.balance_after >= 0
+    assert (client.balance, client.ledger_seq) == (balance, len(entries))
+    assert client.open_jobs == client.jobs.filter(status__in=Job.OPEN).count()
+    by_id = {entry.pk: entry for entry in entries}
+    for job in client.jobs.all():
+        charge = by_id[job.charge_id]
+        assert (charge.kind, charge.amount, charge.reference) == ("CHARGE", -job.credits_cost, job.pk)
+        if job.refund_id is not None:
+            refund = by_id[job.refund_id]
+            assert (refund.kind, refund.amount, refund.reference) == ("REFUND", job.credits_cost, job.pk)
+        assert job.status != Job.Status.FAILURE or job.refund_id is not None
+    refunded = sum(job.refund_id is not None for job in client.jobs.all())
+    assert sum(entry.kind == "REFUND" for entry in entries) == refunded
+
+
+def together(*calls: Callable[[], Any]) -> list[Any]:
+    """Run each call in a thread of its own, begun at the same moment; return what they returned or raised."""
+    barrier = threading.Barrier(len(calls))
+    results: list[Any] = [None] * len(calls)
+
+    def run(number: int, call: Callable[[], Any]) -> None:
+        try:
+            connection.ensure_connection()
+            barrier.wait(20)
+            results[number] = call()
+        except Exception as error:
+            results[number] = error
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=numbered) for numbered in enumerate(calls)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+        assert not thread.is_alive()
+    return results
+
+
+@contextmanager
+def refused_by(name: str) -> Iterator[None]:
+    """Assert that the database refuses what is done here, naming this constraint or, for a NOT NULL, this column."""
+    with pytest.raises(Error) as caught, transaction.atomic():
+        yield
+        connection.check_constraints()  # SET CONSTRAINTS ALL IMMEDIATE: what is deferred fails here
+    cause = caught.value.__cause__
+    assert isinstance(cause, psycopg.errors.IntegrityError), repr(cause)
+    assert name in (cause.diag.constraint_name, cause.diag.column_name), cause
+
+
+def sql(statement: str, *values: Any) -> list[Any]:
+    """Run raw SQL and return its rows, if it has any."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values or None)
+        return cursor.fetchall() if cursor.description else []
