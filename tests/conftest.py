@@ -78,4 +78,3 @@ class Shop:
     def balance(self) -> int:
         self.client.refresh_from_db()
         return self.client.balance
-

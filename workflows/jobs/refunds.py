@@ -39,8 +39,8 @@ def end_in_failure(row: QuerySet[Job], *, job: Job, code: str, message: str) -> 
 def refund(*, job_id: str, reason: str, actor: str) -> Job:
     """Refund a job that succeeded: in full, once, for a reason and in somebody's name.
 
-    Raises ReasonRequired, ReasonTooLong, JobNotFound, or NotRefundable for a job that is open or refunded already, also where two
-    people press at once.
+    Raises ReasonRequired, ReasonTooLong, JobNotFound, or NotRefundable for a job that is open or refunded already, also
+    where two people press at once.
     """
     ledger.check_reason(reason)
     job = Job.objects.filter(pk=job_id).first()
@@ -51,7 +51,9 @@ def refund(*, job_id: str, reason: str, actor: str) -> Job:
         moved = Job.objects.filter(pk=job_id, status=Job.Status.SUCCESS, refund=None).update(refund_id=refund_id)
         if not moved:
             job.refresh_from_db()
-            why = "it was refunded already" if job.refund_id else "it is still open; it is refunded by itself if it fails"
+            why = (
+                "it was refunded already" if job.refund_id else "it is still open; it is refunded by itself if it fails"
+            )
             raise NotRefundable(job_id=job.pk, why=why)
         JobEvent.objects.create(
             job=job, kind=JobEvent.Kind.REFUNDED, attempt=job.attempt, detail=f"by {actor}: {reason}"

@@ -180,7 +180,7 @@ CHECKS = [
     ),
     Check(
         "P6",
-        """SELECT r.client_id, r.request_id, format('the log says 202 for job %s, which is not there', r.job_id) AS detail
+        """SELECT r.client_id, r.request_id, format('a 202 for job %s, which is not there', r.job_id) AS detail
              FROM request_logs r LEFT JOIN workflows_job j ON j.id = r.job_id
             WHERE r.status = 202 AND j.id IS NULL""",
     ),

@@ -49,7 +49,7 @@ def make_due(violation: Violation) -> None:
 def reset_balance(violation: Violation) -> None:
     """Set balance and ledger_seq to what the client's entries say."""
     with transaction.atomic(durable=True), connection.cursor() as cursor:
-        Client.objects.select_for_update().get(pk=violation.client_id)
+        Client.objects.select_for_update().get(pk=violation.ids["client_id"])
         cursor.execute(
             """UPDATE billing_client c SET balance = l.total, ledger_seq = l.last
                  FROM (SELECT coalesce(sum(amount), 0) AS total, coalesce(max(seq), 0) AS last
@@ -60,9 +60,9 @@ def reset_balance(violation: Violation) -> None:
 
 
 def reset_open_jobs(violation: Violation) -> None:
-    """Set open_jobs to the number of open jobs. Whoever opens or ends one now waits for the client's row and counts on."""
+    """Set open_jobs to the number of open jobs. Whoever opens or ends one now waits for the row and counts on."""
     with transaction.atomic(durable=True):
-        client = Client.objects.select_for_update().get(pk=violation.client_id)
+        client = Client.objects.select_for_update().get(pk=violation.ids["client_id"])
         client.open_jobs = Job.objects.filter(client=client, status__in=Job.OPEN).count()
         client.save(update_fields=["open_jobs"])
 
