@@ -22,7 +22,7 @@ class Credentials:
 
 
 class BearerAuthentication(BaseAuthentication):
-    """`Authorization: Bearer sk_…`: one indexed statement brings the key, its client and the configuration's version."""
+    """`Authorization: Bearer sk_…`: one indexed statement brings key, client and configuration version."""
 
     def authenticate(self, request: Request) -> tuple[Client, Credentials]:
         scheme, _, secret = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
@@ -45,3 +45,10 @@ class BearerAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="Studio Gateway"'
+
+
+def authenticated(request: Request) -> tuple[Client, Credentials]:
+    """Return who sent an authenticated request, and with what."""
+    client, credentials = request.user, request.auth
+    assert isinstance(client, Client) and isinstance(credentials, Credentials)
+    return client, credentials

@@ -32,9 +32,7 @@ class RequestLogMiddleware:
         response = self.get_response(request)
         response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
         if (
-            request.method in LOGGED_METHODS
-            and request.path.startswith("/v1/")
-            and not request.logged  # type: ignore[attr-defined]
+            request.method in LOGGED_METHODS and request.path.startswith("/v1/") and not request.logged  # type: ignore[attr-defined]
         ):
             entry = draft(request, status=response.status_code, code=getattr(response, "error_code", ""))
             try:

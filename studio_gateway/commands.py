@@ -10,7 +10,7 @@ class Command(BaseCommand):
     """A management command: exits 0 on success, 1 where the domain refused, 2 on bad use."""
 
     # They take longer than most commands; `manage.py check` and `up` run them.
-    requires_system_checks = []
+    requires_system_checks: list[str] = []
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         try:

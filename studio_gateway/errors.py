@@ -5,7 +5,7 @@ class DomainError(Exception):
     """Something was refused.
 
     Each app has one subclass of this, each of whose subclasses has a `code` and a docstring that is its message; `{}`
-    fields in it are filled from the keyword arguments. What HTTP makes of the code is in `studio_gateway/api/errors.py`.
+    fields in it are filled from the keyword arguments. What HTTP makes of the code stands in `api/errors.py`.
     """
 
     code = "error"

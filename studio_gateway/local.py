@@ -40,7 +40,8 @@ def accounts() -> Accounts:
             return kept
     client, api_key = create_client(name="Demo shop", credits=CREDITS, actor="up")
     password = secrets.token_urlsafe(12)
-    user, _ = get_user_model().objects.get_or_create(username="staff", defaults={"is_staff": True, "is_superuser": True})
+    rights = {"is_staff": True, "is_superuser": True}
+    user, _ = get_user_model().objects.get_or_create(username="staff", defaults=rights)
     user.set_password(password)
     user.save()
     made = Accounts(client_id=client.pk, api_key=api_key, staff_user="staff", staff_password=password)

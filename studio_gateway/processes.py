@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from typing import IO
 
 # Loaded here rather than after a fork, where another thread may have held the loader's lock.
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -46,11 +47,18 @@ def block_signals() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
 
 
-def spawn(command: list[str], *, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
-    """Start a process in a session of its own, which ends with this one however this one ends."""
+def spawn(
+    command: list[str], *, env: dict[str, str] | None = None, output: IO[bytes] | None = None
+) -> subprocess.Popen[bytes]:
+    """Start a process in a session of its own, which ends with this one however this one ends.
+
+    It writes where this one does, or to `output`.
+    """
     return subprocess.Popen(
         command,
         env={**os.environ, **(env or {})},
+        stdout=output,
+        stderr=output,
         start_new_session=True,
         preexec_fn=functools.partial(_begin, parent=os.getpid()),
     )

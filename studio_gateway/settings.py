@@ -1,7 +1,7 @@
 """Settings of the gateway, read from the environment (and `.env`); `.env.example` lists the variables.
 
-A run is *local* while `PUBLIC_URL` points at this machine. Only a local run makes up what it was not told: secrets, which
-are generated once into the data folder, and the hosts it answers to.
+A run is *local* while `PUBLIC_URL` points at this machine. Only a local run makes up what it was not told: secrets,
+which are generated once into the data folder, and the hosts it answers to.
 """
 
 import os
@@ -180,6 +180,8 @@ LOGGING = {
 
 SESSION_COOKIE_HTTPONLY = True
 X_FRAME_OPTIONS = "DENY"
+# HSTS for subdomains and preloading are for the owner of the domain to decide.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 if not LOCAL:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_SSL_REDIRECT = True

@@ -107,7 +107,9 @@ class Job(models.Model):
                 name="job_status_known", condition=Q(status__in=["NOT_STARTED", "IN_PROGRESS", "SUCCESS", "FAILURE"])
             ),
             # P3: the database knows no failure without its refund.
-            models.CheckConstraint(name="job_failure_has_refund", condition=~Q(status="FAILURE") | Q(refund__isnull=False)),
+            models.CheckConstraint(
+                name="job_failure_has_refund", condition=~Q(status="FAILURE") | Q(refund__isnull=False)
+            ),
             models.CheckConstraint(
                 name="job_open_has_no_refund",
                 condition=~Q(status__in=["NOT_STARTED", "IN_PROGRESS"]) | Q(refund__isnull=True),
@@ -117,9 +119,7 @@ class Job(models.Model):
                 condition=Q(status__in=["NOT_STARTED", "IN_PROGRESS"], ended_at__isnull=True)
                 | Q(status__in=["SUCCESS", "FAILURE"], ended_at__isnull=False),
             ),
-            models.CheckConstraint(
-                name="job_failure_says_why", condition=Q(status="FAILURE") ^ Q(error_code="")
-            ),
+            models.CheckConstraint(name="job_failure_says_why", condition=Q(status="FAILURE") ^ Q(error_code="")),
             models.CheckConstraint(
                 name="job_lease_only_while_running", condition=Q(lease_until__isnull=True) | Q(status="IN_PROGRESS")
             ),
@@ -135,7 +135,9 @@ class Job(models.Model):
         indexes = [
             # The broker's reader: the next due job of the next client.
             models.Index(
-                name="job_queue", fields=["client", "due_at", "id"], condition=Q(status__in=["NOT_STARTED", "IN_PROGRESS"])
+                name="job_queue",
+                fields=["client", "due_at", "id"],
+                condition=Q(status__in=["NOT_STARTED", "IN_PROGRESS"]),
             ),
             # The sweep's reader: open jobs past their deadline.
             models.Index(

@@ -55,8 +55,8 @@ def perform(attempt: Attempt) -> None:
     """Run the engine, store what it made, and end the attempt.
 
     Whatever the engine raises ends in the job's row. A time limit is recorded and passed on, because django-q2 replaces
-    the process then. Files of an attempt that came too late are deleted; those of one whose commit went unanswered stay,
-    because the job may have them.
+    the process then. Files of an attempt that came too late are deleted; those of one whose commit went unanswered
+    stay, because the job may have them.
     """
     job = attempt.job
     stored: list[Output] = []

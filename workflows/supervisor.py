@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 from datetime import timedelta
@@ -59,9 +60,11 @@ class Supervisor:
                 cluster = self._start()
         stop(cluster, seconds=DRAIN_SECONDS)
 
-    def _start(self):  # type: ignore[no-untyped-def]
+    def _start(self) -> "subprocess.Popen[bytes]":
         self._moving_at = time.monotonic()
-        return spawn([sys.executable, "manage.py", "qcluster"], env={"STUDIO_WORKER": self.name})
+        return spawn(
+            [sys.executable, str(settings.BASE_DIR / "manage.py"), "qcluster"], env={"STUDIO_WORKER": self.name}
+        )
 
     def _wedged(self) -> bool:
         """Tell whether due jobs have been waiting for STALL_SECONDS while this cluster, not busy, started none."""

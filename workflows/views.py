@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from billing.authentication import authenticated
 from requestlog.entries import draft
 from workflows import jobs, offers
 from workflows.catalogue import Definition
@@ -23,13 +24,14 @@ class SubmitView(APIView):
     definition: Definition = None  # type: ignore[assignment]  # given to as_view()
 
     def post(self, request: Request) -> Response:
-        name, version = self.definition.name, request.auth.config_version
+        client, credentials = authenticated(request)
+        name, version = self.definition.name, credentials.config_version
         workflow = offers.offer(name=name, version=version)
         spec = self.definition.serializer().run_validation(request.data)
         cost = offers.quote(definition=self.definition, spec=spec, version=version)
         log = draft(request._request, status=status.HTTP_202_ACCEPTED)
-        job = jobs.submit(client=request.user, workflow=workflow, spec=spec, credits_cost=cost, log=log)
-        request._request.logged = True
+        job = jobs.submit(client=client, workflow=workflow, spec=spec, credits_cost=cost, log=log)
+        request._request.logged = True  # type: ignore[attr-defined]
         return Response(
             WorkflowAcceptedResponse(job).data,
             status=status.HTTP_202_ACCEPTED,
@@ -43,7 +45,7 @@ class JobView(APIView):
     @extend_schema(responses=JobSerializer)
     def get(self, request: Request, **ids: Any) -> Response:
         outputs = Prefetch("outputs", Output.objects.order_by("position"))
-        job = Job.objects.filter(client=request.user, **ids).prefetch_related(outputs).first()
+        job = Job.objects.filter(client=authenticated(request)[0], **ids).prefetch_related(outputs).first()
         if job is None:
             raise Http404
         return Response(JobSerializer(job).data)

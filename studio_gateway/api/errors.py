@@ -49,9 +49,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
 
 
 def _response(detail: str, code: Any, request_id: str, status_code: int, headers: dict[str, str]) -> Response:
-    response = Response(
-        {"detail": detail, "code": code, "request_id": request_id}, status=status_code, headers=headers
-    )
+    response = Response({"detail": detail, "code": code, "request_id": request_id}, status=status_code, headers=headers)
     response.error_code = code  # type: ignore[attr-defined]  # for the request log
     return response
 

@@ -71,9 +71,7 @@ def heartbeat(attempt: Attempt) -> bool:
 def succeed(attempt: Attempt, *, outputs: list[Output], summary: dict[str, Any]) -> bool:
     """End the job in SUCCESS with its outputs. False: the attempt came too late and nothing was written."""
     with transaction.atomic(durable=True):
-        moved = attempt.running().update(
-            status=Job.Status.SUCCESS, ended_at=Now(), lease_until=None, summary=summary
-        )
+        moved = attempt.running().update(status=Job.Status.SUCCESS, ended_at=Now(), lease_until=None, summary=summary)
         if not moved:
             return False
         Output.objects.bulk_create(outputs)

@@ -14,9 +14,7 @@ def overdue() -> QuerySet[Job]:
 
 def lost() -> QuerySet[Job]:
     """Running jobs whose worker fell silent during their last attempt."""
-    return Job.objects.filter(
-        status=Job.Status.IN_PROGRESS, lease_until__lte=Now(), attempt__gte=F("max_attempts")
-    )
+    return Job.objects.filter(status=Job.Status.IN_PROGRESS, lease_until__lte=Now(), attempt__gte=F("max_attempts"))
 
 
 def sweep() -> int:

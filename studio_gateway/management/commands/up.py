@@ -21,6 +21,7 @@ from studio_gateway.processes import block_signals, spawn, stop, wait_for_signal
 from workflows.supervisor import DRAIN_SECONDS
 
 WEB_SECONDS = 15.0
+MANAGE = str(settings.BASE_DIR / "manage.py")
 
 
 class Command(BaseCommand):
@@ -37,14 +38,16 @@ class Command(BaseCommand):
         call_command("migrate", verbosity=0, interactive=False)
         made = accounts() if settings.LOCAL else None
         photo = demo_photo(made) if made else ""
-        web = spawn([sys.executable, "manage.py", "web"])
-        worker = spawn([sys.executable, "manage.py", "worker"])
+        web = spawn([sys.executable, MANAGE, "web"])
+        worker = spawn([sys.executable, MANAGE, "worker"])
         try:
             if self._answers(web):
-                running.announce(settings.DATA_DIR, url=settings.PUBLIC_URL)
+                running.announce(holder, url=settings.PUBLIC_URL)
                 self._welcome(made, photo)
                 self._watch(web, worker)
         finally:
+            web.terminate()
+            worker.terminate()
             stop(web, seconds=WEB_SECONDS)
             stop(worker, seconds=DRAIN_SECONDS + 5)
             os.close(holder)
@@ -80,7 +83,8 @@ class Command(BaseCommand):
             background = {"scene_type": "podium", "mood": "warm and calm", "dominant_colors": ["sage", "off-white"]}
             self.stdout.write(
                 f"\n  staff console  {settings.PUBLIC_URL}/admin/   {made.staff_user} / {made.staff_password}"
-                f"\n  API key        {made.api_key}   (client {made.client_id}, also in {settings.DATA_DIR}/accounts.json)"
+                f"\n  API key        {made.api_key}   (client {made.client_id})"
+                f"\n  both are kept in {settings.DATA_DIR / 'accounts.json'}"
                 f"\n\nOrder a background:\n\n{_curl(made, 'background-generator', background)}"
                 f"\n\nCut the items out of a photo:\n\n{_curl(made, 'extract', {'trial_image': photo})}\n"
             )

@@ -4,6 +4,7 @@ from typing import Any
 from django.conf import settings
 from granian import Granian
 from granian.constants import Interfaces
+from granian.log import LogLevels
 
 from studio_gateway.commands import Command as BaseCommand
 from studio_gateway.processes import die_with_parent
@@ -30,6 +31,6 @@ class Command(BaseCommand):
             blocking_threads=settings.WEB_THREADS,
             respawn_failed_workers=True,
             workers_kill_timeout=10,
-            log_level="warning",
+            log_level=LogLevels.warning,
         )
         server.serve(target_loader=load_application)

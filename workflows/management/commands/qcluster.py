@@ -10,7 +10,7 @@ from studio_gateway.processes import die_with_parent
 class Command(QClusterCommand):
     """django-q2's own, whose processes end with the one that forked them: none goes on taking jobs headless."""
 
-    requires_system_checks = []
+    requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
         forking = [0]

@@ -12,7 +12,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("job_id", metavar="JOB_ID")
         parser.add_argument("--reason", required=True, metavar="TEXT")
-        parser.add_argument("--by", default=getpass.getuser(), metavar="NAME", help="who refunds (default: %(default)s)")
+        parser.add_argument(
+            "--by", default=getpass.getuser(), metavar="NAME", help="who refunds (default: %(default)s)"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         job = jobs.refund(job_id=options["job_id"], reason=options["reason"], actor=options["by"])

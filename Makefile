@@ -1,0 +1,42 @@
+# All it needs is python3 (3.11 to 3.13) with venv, make, and PyPI. `make run` serves, `make demo` shows.
+PYTHON ?= python3
+BIN := .venv/bin
+UV := $(shell command -v uv 2>/dev/null)
+
+.PHONY: run demo test lint
+
+run: .venv/ready
+	$(BIN)/python manage.py up
+
+demo: .venv/ready
+	$(BIN)/python manage.py demo $(if $(PHOTO),--photo "$(PHOTO)")
+
+test: .venv/ready-for-tests
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/ready-for-tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	PUBLIC_URL=https://gateway.example SECRET_KEY=$$(head -c 48 /dev/urandom | base64 -w0) \
+		$(BIN)/python manage.py check --deploy --fail-level WARNING
+
+# Installed again whenever what is required changes.
+.venv/ready: requirements.txt
+ifneq ($(UV),)
+	test -x $(BIN)/python || uv venv --quiet --python $(PYTHON) .venv
+	uv pip install --quiet --python $(BIN)/python -r $<
+else
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
+endif
+	touch $@
+
+.venv/ready-for-tests: tests/requirements.txt .venv/ready
+ifneq ($(UV),)
+	uv pip install --quiet --python $(BIN)/python -r $<
+else
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
+endif
+	touch $@
