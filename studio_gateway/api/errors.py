@@ -57,10 +57,15 @@ def _response(detail: str, code: Any, request_id: str, status_code: int, headers
 def validation_errors(detail: Any, *, loc: tuple[str | int, ...] = ("body",)) -> list[dict[str, Any]]:
     """Flatten a serializer's errors into the `detail` of an HTTPValidationError, in the order of its fields."""
     if isinstance(detail, dict):
-        return [e for key, below in detail.items() for e in validation_errors(below, loc=(*loc, key))]
+        return [e for key, below in detail.items() for e in validation_errors(below, loc=(*loc, _printable(key)))]
     if isinstance(detail, list):
         return [e for below in detail for e in validation_errors(below, loc=loc)]
     return [{"loc": list(loc), "msg": str(detail), "type": detail.code}]
+
+
+def _printable(key: str | int) -> str | int:
+    """Escape unpaired surrogates: the key is the client's own, and no answer can be encoded with them."""
+    return key.encode("utf-8", "backslashreplace").decode() if isinstance(key, str) else key
 
 
 def _json_error(request: HttpRequest, detail: str, code: str, status_code: int) -> HttpResponse:

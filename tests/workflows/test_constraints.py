@@ -1,0 +1,194 @@
+"""What the database itself refuses of jobs, their outputs and the workflows on offer (P2, P3), whoever asks and how."""
+
+from collections.abc import Callable
+
+import pytest
+from django.apps import apps
+from django.db import IntegrityError, connection, transaction
+
+from billing import ledger
+from billing.models import LedgerEntry
+from studio_gateway.ids import new_ulid
+from tests.conftest import Shop
+from tests.helpers import books_are_right, claimed, order, refused_by, sql
+from workflows import jobs
+from workflows.models import Job, Output
+
+
+def job_set(assignments: str) -> Callable[[Job], None]:
+    return lambda job: sql(f"UPDATE workflows_job SET {assignments} WHERE id = %s", job.pk) and None
+
+
+def workflow_set(assignments: str) -> Callable[[Job], None]:
+    return lambda job: sql(f"UPDATE workflows_workflow SET {assignments}") and None
+
+
+def output_twice(job: Job) -> None:
+    for key in ("a", "b"):
+        sql(
+            "INSERT INTO workflows_output"
+            " (job_id, position, name, key, content_type, size, sha256, width, height, details)"
+            " VALUES (%s, 0, 'x', %s, 'image/png', 1, '', 1, 1, '{}')",
+            job.pk,
+            key,
+        )
+
+
+def unknown_status(job: Job) -> None:
+    # job_ended_at_says_ended knows no other status either, and is checked first.
+    connection.check_constraints()
+    sql("ALTER TABLE workflows_job DROP CONSTRAINT job_ended_at_says_ended")
+    sql("UPDATE workflows_job SET status = 'CANCELLED'")
+
+
+# One way to break each constraint, on an open job that nobody has begun; raw SQL, past all code of ours.
+BREAKS: dict[str, Callable[[Job], None]] = {
+    "workflow_time_limit_range": workflow_set("time_limit = '15 minutes 1 second'"),
+    "workflow_max_attempts_range": workflow_set("max_attempts = 0"),
+    "workflow_deadline_range": workflow_set("deadline = '25 hours'"),
+    "job_status_known": unknown_status,
+    "job_failure_has_refund": job_set("status = 'FAILURE', ended_at = now(), error_code = 'x'"),
+    "job_open_has_no_refund": job_set("refund_id = charge_id"),
+    "job_ended_at_says_ended": job_set("ended_at = now()"),
+    "job_failure_says_why": job_set("error_code = 'x'"),
+    "job_lease_only_while_running": job_set("lease_until = now()"),
+    "job_attempt_range": job_set("status = 'IN_PROGRESS', attempt = max_attempts + 1"),
+    "job_started_says_attempted": job_set("attempt = 1"),
+    "job_credits_cost_not_negative": job_set("credits_cost = -1"),
+    "output_position_once": output_twice,
+}
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_the_database_refuses_by_name(db, shop: Shop, name: str):
+    job = order(shop)
+    with refused_by(name):
+        BREAKS[name](job)
+
+
+def test_every_constraint_of_the_app_has_a_case_above_and_is_in_the_database(db):
+    declared = {c.name for model in apps.get_app_config("workflows").get_models() for c in model._meta.constraints}
+    assert declared == set(BREAKS)
+    assert declared <= {name for (name,) in sql("SELECT conname FROM pg_constraint WHERE convalidated")}
+
+
+def test_a_job_without_a_charge_is_refused(db, shop: Shop):
+    job = order(shop)
+    with refused_by("charge_id"):
+        Job.objects.filter(pk=job.pk).update(charge=None)
+    with refused_by("charge_id"):
+        sql("UPDATE workflows_job SET charge_id = NULL")
+    with refused_by("charge_id"):
+        copy = Job.objects.get(pk=job.pk)
+        copy.pk, copy.request_id, copy.charge_id = new_ulid(), None, None
+        copy.save(force_insert=True)
+    assert Job.objects.count() == 1
+
+
+def foreign_key(column: str) -> str:
+    ((name,),) = sql(
+        "SELECT conname FROM pg_constraint JOIN pg_attribute ON attrelid = conrelid AND attnum = conkey[1]"
+        " WHERE conrelid = 'workflows_job'::regclass AND contype = 'f' AND attname = %s AND condeferred",
+        column,
+    )
+    return name
+
+
+def test_a_charge_that_is_not_there_is_refused_at_the_commit(db, shop: Shop):
+    job = order(shop)
+    name = foreign_key("charge_id")
+    with pytest.raises(IntegrityError, match=name), transaction.atomic():
+        sql("UPDATE workflows_job SET charge_id = %s", new_ulid())  # not yet: the key is deferred
+        connection.check_constraints()
+    with refused_by(name):
+        copy = Job.objects.get(pk=job.pk)
+        copy.pk, copy.request_id, copy.charge_id = new_ulid(), None, new_ulid()
+        copy.save(force_insert=True)
+
+
+def test_a_real_commit_refuses_a_job_whose_charge_never_came(own_database, shop: Shop):
+    job = order(shop)
+    with pytest.raises(IntegrityError, match=foreign_key("charge_id")), transaction.atomic():
+        copy = Job.objects.get(pk=job.pk)
+        copy.pk, copy.request_id, copy.charge_id = new_ulid(), None, new_ulid()
+        copy.save(force_insert=True)
+    assert Job.objects.count() == 1
+
+
+def test_two_jobs_with_one_charge_are_refused(db, shop: Shop):
+    first, second = order(shop), order(shop)
+    with refused_by("workflows_job_charge_id_key"):
+        Job.objects.filter(pk=second.pk).update(charge=first.charge_id)
+    with refused_by("workflows_job_charge_id_key"):
+        sql("UPDATE workflows_job SET charge_id = %s WHERE id = %s", first.charge_id, second.pk)
+
+
+def test_two_jobs_with_one_request_are_refused(db, shop: Shop):
+    first, second = order(shop), order(shop)
+    with refused_by("workflows_job_request_id_key"):
+        Job.objects.filter(pk=second.pk).update(request_id=first.request_id)
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_failure_without_its_refund_is_refused(db, shop: Shop, begun: bool):
+    job = order(shop)
+    if begun:
+        claimed(job)
+    with refused_by("job_failure_has_refund"):
+        Job.objects.filter(pk=job.pk).update(
+            status="FAILURE", error_code="x", ended_at=job.accepted_at, lease_until=None
+        )
+    with refused_by("job_failure_has_refund"):
+        sql("UPDATE workflows_job SET status = 'FAILURE', error_code = 'x', ended_at = now(), lease_until = NULL")
+    with refused_by(foreign_key("refund_id")):
+        sql(
+            "UPDATE workflows_job SET status = 'FAILURE', error_code = 'x', ended_at = now(), lease_until = NULL,"
+            " refund_id = %s",
+            new_ulid(),
+        )
+
+
+def test_a_failed_job_cannot_lose_its_refund(db, shop: Shop):
+    job = order(shop)
+    jobs.fail(claimed(job), code="x", message="y", technical=False)
+    with refused_by("job_failure_has_refund"):
+        Job.objects.filter(pk=job.pk).update(refund=None)
+    books_are_right(shop.client)
+
+
+def test_two_jobs_with_one_refund_are_refused(db, shop: Shop):
+    first, second = order(shop), order(shop)
+    for job in (first, second):
+        jobs.fail(claimed(job), code="x", message="y", technical=False)
+    first.refresh_from_db()
+    with refused_by("workflows_job_refund_id_key"):
+        Job.objects.filter(pk=second.pk).update(refund=first.refund_id)
+
+
+def test_a_second_refund_of_a_failed_job_is_refused(db, shop: Shop):
+    job = order(shop)
+    jobs.fail(claimed(job), code="x", message="y", technical=False)
+    with refused_by("ledger_one_refund"):
+        ledger.refund(
+            client_id=shop.client.pk, credits=2, entry_id=new_ulid(), reference=job.pk, reason="r", closes_job=False
+        )
+    assert LedgerEntry.objects.filter(kind="REFUND").count() == 1
+    books_are_right(shop.client)
+
+
+def test_two_outputs_with_one_key_are_refused(db, shop: Shop):
+    job = order(shop)
+    with refused_by("workflows_output_key_key"):
+        for position in (0, 1):
+            Output.objects.create(
+                job=job, position=position, name="x", key="k", content_type="", size=1, sha256="", width=1, height=1
+            )
+
+
+def test_jobs_with_rows_of_their_own_cannot_be_deleted(db, shop: Shop):
+    job = order(shop)
+    claimed(job)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        sql("DELETE FROM workflows_job WHERE id = %s", job.pk)
+        connection.check_constraints()
+    assert Job.objects.filter(pk=job.pk).exists()
