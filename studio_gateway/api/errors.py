@@ -19,6 +19,7 @@ DOMAIN_STATUS = {
     "no_price": status.HTTP_503_SERVICE_UNAVAILABLE,
 }
 UNAVAILABLE = {"Retry-After": "5"}
+MAX_KEY = 100
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -64,8 +65,8 @@ def validation_errors(detail: Any, *, loc: tuple[str | int, ...] = ("body",)) ->
 
 
 def _printable(key: str | int) -> str | int:
-    """Escape unpaired surrogates: the key is the client's own, and no answer can be encoded with them."""
-    return key.encode("utf-8", "backslashreplace").decode() if isinstance(key, str) else key
+    """Cut a key, which is the client's own and as long as it likes, and escape what no answer can be encoded with."""
+    return key[:MAX_KEY].encode("utf-8", "backslashreplace").decode() if isinstance(key, str) else key
 
 
 def _json_error(request: HttpRequest, detail: str, code: str, status_code: int) -> HttpResponse:
