@@ -1,8 +1,13 @@
+import logging
+
+from django.db import IntegrityError
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from workflows.jobs.refunds import end_in_failure
 from workflows.models import Job
+
+logger = logging.getLogger(__name__)
 
 BATCH = 100
 
@@ -20,7 +25,8 @@ def lost() -> QuerySet[Job]:
 def sweep() -> int:
     """Fail and refund what nobody will finish, one job per transaction; return how many ended here.
 
-    Any number of sweeps may run at once, also against workers: each job is ended by whoever's UPDATE moves it.
+    Any number of sweeps may run at once, also against workers: each job is ended by whoever's UPDATE moves it. A job
+    that cannot be ended, because its rows contradict each other, is left to `reconcile` and keeps no other waiting.
     """
     ended = 0
     for rows, code, message in (
@@ -29,5 +35,8 @@ def sweep() -> int:
     ):
         for job in rows.order_by("pk")[:BATCH]:
             row = rows.filter(pk=job.pk, attempt=job.attempt)
-            ended += end_in_failure(row, job=job, code=code, message=message)
+            try:
+                ended += end_in_failure(row, job=job, code=code, message=message)
+            except IntegrityError:
+                logger.exception("job %s cannot be ended", job.pk)
     return ended
