@@ -7,14 +7,15 @@ from django.db import connection
 # another cluster.
 RESERVATION_SECONDS = 5
 
-# The first due job of the first client after the one served last. Reads the index job_queue.
+# The first due job of the first client after the one served last. Reads the index job_queue, also by `due_at`: for that
+# the time must be stable within the statement, which clock_timestamp() is not.
 RESERVE = """
 UPDATE workflows_job
-   SET reserved_until = clock_timestamp() + make_interval(secs => %s)
+   SET reserved_until = statement_timestamp() + make_interval(secs => %s)
  WHERE id = (
     SELECT id FROM workflows_job
-     WHERE status IN ('NOT_STARTED', 'IN_PROGRESS') AND client_id > %s AND due_at <= clock_timestamp()
-       AND attempt < max_attempts AND deadline_at > clock_timestamp()
+     WHERE status IN ('NOT_STARTED', 'IN_PROGRESS') AND client_id > %s AND due_at <= statement_timestamp()
+       AND attempt < max_attempts AND deadline_at > statement_timestamp()
      ORDER BY client_id, due_at, id
      LIMIT 1
        FOR UPDATE SKIP LOCKED)
