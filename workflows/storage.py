@@ -1,5 +1,6 @@
 """Where images live: Django's default storage, with keys like `clients/7/jobs/01H…/1/background.png`."""
 
+import errno
 from typing import Any
 
 from django.conf import settings
@@ -8,6 +9,7 @@ from django.core.signing import BadSignature, TimestampSigner
 from django.utils.encoding import filepath_to_uri
 
 from billing.models import Client
+from studio_gateway.api.fields import is_storable
 from workflows.engines.base import EngineError
 
 # The largest photo that is read into memory, in bytes.
@@ -28,10 +30,11 @@ class SignedFileSystemStorage(FileSystemStorage):
 def signature_holds(*, key: str, signature: str) -> bool:
     """Tell whether `signature` was made for `key`, less than OUTPUT_URL_SECONDS ago."""
     try:
-        _signer.unsign(f"{key}.{signature}", max_age=settings.OUTPUT_URL_SECONDS)
+        signed = _signer.unsign(f"{key}.{signature}", max_age=settings.OUTPUT_URL_SECONDS)
     except BadSignature:
         return False
-    return True
+    # Of a key with a dot in it, the end can be sent as the beginning of the signature: `a` and `png.…` for `a.png`.
+    return signed == key
 
 
 class TrialImageNotFound(EngineError):
@@ -54,7 +57,7 @@ def read_trial_image(*, client: Client, key: str) -> bytes:
     """
     missing = TrialImageNotFound(key=key[:200], prefixes=" or ".join(client.readable_prefixes))
     parts = key.split("/")
-    if "\\" in key or any(part in ("", ".", "..") for part in parts):
+    if "\\" in key or not is_storable(key) or any(part in ("", ".", "..") for part in parts):
         raise missing
     if not any(key.startswith(prefix) for prefix in client.readable_prefixes):
         raise missing
@@ -65,6 +68,10 @@ def read_trial_image(*, client: Client, key: str) -> bytes:
             return file.read()
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
         raise missing from error
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise missing from error
+        raise
 
 
 def output_key(*, client_id: int, job_id: str, attempt: int, name: str) -> str:
