@@ -2,7 +2,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from django.db import DatabaseError
+from django.db import Error, InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse
 
 from requestlog.entries import draft
@@ -36,8 +36,19 @@ class RequestLogMiddleware:
         ):
             entry = draft(request, status=response.status_code, code=getattr(response, "error_code", ""))
             try:
-                RequestLog.objects.bulk_create([entry], ignore_conflicts=True)
-            except DatabaseError:
+                _write(entry)
+            except Error:
                 # The answer stands; P6 speaks of requests answered while the database was up.
                 logger.exception("request %s was not logged", entry.request_id)
         return response
+
+
+def _write(entry: RequestLog) -> None:
+    try:
+        RequestLog.objects.bulk_create([entry], ignore_conflicts=True)
+    except (OperationalError, InterfaceError):
+        if connection.connection is None:
+            raise  # there was none to be had: the database is away
+        # This connection is dead, perhaps since the view used it; the database may well be up.
+        connection.close()
+        RequestLog.objects.bulk_create([entry], ignore_conflicts=True)
