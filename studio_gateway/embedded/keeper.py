@@ -49,6 +49,10 @@ def keep(folder: Path, start_lock: int) -> None:
     if not cluster.exists():
         _make_cluster(folder, cluster, ours)
 
+    # With the lock ours no server can be left, but after a reboot the pid in these may be that of some other process,
+    # and PostgreSQL would take it for one.
+    (cluster / "postmaster.pid").unlink(missing_ok=True)
+    (folder / f".s.PGSQL.{PORT}.lock").unlink(missing_ok=True)
     settings = [f"--{name}={value}" for name, value in _SETTINGS.items()]
     postgres = subprocess.Popen([binary("postgres"), "-D", cluster, "-p", str(PORT), *settings], **ours)
     signal.signal(signal.SIGALRM, lambda *_: postgres.send_signal(signal.SIGQUIT))
@@ -60,6 +64,8 @@ def keep(folder: Path, start_lock: int) -> None:
     signal.signal(signal.SIGTERM, stop)
     while postgres.poll() is None and not _ready(cluster, postgres.pid):
         time.sleep(0.01)
+    if postgres.poll() is not None:
+        os.close(server_lock)  # first, as who waits for start_lock takes a held server_lock for success
     os.close(start_lock)
     postgres.wait()
 

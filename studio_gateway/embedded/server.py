@@ -53,16 +53,16 @@ def join(data_dir: Path) -> ConnectionParams:
     user may not use the folder. Creates missing folders with mode 0700, and changes those that exist in no way.
     """
     folder = data_dir.absolute() / "postgres"
-    with _mutex:
-        if folder not in _joined:
-            for path in (*reversed(folder.parents), folder):
-                path.mkdir(mode=0o700, exist_ok=True)
-            # Waits while a keeper shuts the server down.
-            _joined[folder] = lock(folder / "users.lock", fcntl.LOCK_SH)
-            atexit.register(_leave, folder, os.getpid())
-        _start_unless_running(folder)
-        password = (folder / "password").read_text()
-        return ConnectionParams(host=_host(folder), port=str(PORT), user=USER, password=password)
+    if folder not in _joined:
+        with _mutex:
+            if folder not in _joined:
+                for path in (*reversed(folder.parents), folder):
+                    path.mkdir(mode=0o700, exist_ok=True)
+                # Waits while a keeper shuts the server down.
+                _joined[folder] = lock(folder / "users.lock", fcntl.LOCK_SH)
+                atexit.register(_leave, folder, os.getpid())
+    _start_unless_running(folder)
+    return ConnectionParams(host=_host(folder), port=str(PORT), user=USER, password=_password(folder))
 
 
 def binary(name: str) -> Path:
@@ -147,6 +147,11 @@ def _as_unprivileged_user(folder: Path) -> list[str]:
     uid, gid = (owner.st_uid, owner.st_gid) if owner.st_uid else (nobody.pw_uid, nobody.pw_gid)
     capability = [f"--{kind}-caps=+dac_override" for kind in ("inh", "ambient")]
     return ["setpriv", f"--reuid={uid}", f"--regid={gid}", "--clear-groups", *capability]
+
+
+@functools.cache
+def _password(folder: Path) -> str:
+    return (folder / "password").read_text()
 
 
 def _host(folder: Path) -> str:
