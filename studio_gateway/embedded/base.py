@@ -1,5 +1,6 @@
 """Django's PostgreSQL backend on the embedded server: `HOST` is the data folder, the rest of the login is its own."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from studio_gateway.embedded import server
 class DatabaseClient(client.DatabaseClient):
     @classmethod
     def settings_to_cmd_args_env(
-        cls, settings_dict: dict[str, Any], parameters: list[str]
+        cls, settings_dict: dict[str, Any], parameters: Iterable[str]
     ) -> tuple[list[str], dict[str, str] | None]:
         """Return what `dbshell` runs: the psql that belongs to the server, joined for as long as this process lives."""
         login = {name.upper(): value for name, value in server.join(Path(settings_dict["HOST"])).items()}

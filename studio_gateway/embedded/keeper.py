@@ -83,11 +83,15 @@ def _make_cluster(folder: Path, cluster: Path, ours: dict[str, Any]) -> None:
     password.write_text(secrets.token_urlsafe(32))
     locale = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     login = [f"--username={USER}", "--auth=scram-sha-256", f"--pwfile={password}"]
-    subprocess.run([binary("initdb"), "-D", new, *login, *locale], stdout=subprocess.DEVNULL, check=True, **ours)
+    initdb: list[str | Path] = [binary("initdb"), "--no-sync", "-D", new, *login, *locale]
+    subprocess.run(initdb, stdout=subprocess.DEVNULL, check=True, **ours)
     # The single-user server needs no socket, no password and no waiting.
-    single = [binary("postgres"), "--single", "-D", new, "postgres"]
+    single: list[str | Path] = [binary("postgres"), "--single", "-F", "-D", new, "postgres"]
     subprocess.run(single, input=f"CREATE DATABASE {USER};".encode(), stdout=subprocess.DEVNULL, check=True, **ours)
+    # All of it must be on the disk before it has its name, and the name before anything is committed.
+    os.sync()
     new.rename(cluster)
+    os.sync()
 
 
 def _ready(cluster: Path, pid: int) -> bool:

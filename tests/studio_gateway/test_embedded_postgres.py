@@ -145,8 +145,19 @@ def start(place: Path) -> Iterator[Callable[..., User]]:
         wait_until(lambda folder=data_dir: not server_of(folder), GONE_WITHIN_S)
 
 
+@pytest.fixture(scope="module")
+def made() -> Iterator[Path]:
+    """Return a data folder that has been used once: making one takes most of the time."""
+    with tempfile.TemporaryDirectory(prefix="studio-") as path:
+        user = User(Path(path, "var"), ROOT, [sys.executable])
+        assert user.sql("SELECT 1") == [[1]]
+        user.end()
+        yield Path(path, "var")
+
+
 @pytest.fixture
-def data_dir(place: Path) -> Path:
+def data_dir(place: Path, made: Path) -> Path:
+    subprocess.run(["cp", "-a", made, place / "var"], check=True)
     return place / "var"
 
 
@@ -164,7 +175,8 @@ def other_user() -> tuple[pwd.struct_passwd, list[str]]:
     pytest.fail("no Python that another user can run")
 
 
-def test_it_starts_cold_and_warm_and_keeps_what_was_committed(start: Callable[..., User], data_dir: Path) -> None:
+def test_it_starts_cold_and_warm_and_keeps_what_was_committed(start: Callable[..., User], place: Path) -> None:
+    data_dir = place / "var"
     user = start(data_dir)
     assert user.sql("CREATE TABLE t AS SELECT 42 AS n") is None
     assert server_of(data_dir)
@@ -173,7 +185,7 @@ def test_it_starts_cold_and_warm_and_keeps_what_was_committed(start: Callable[..
 
     user = start(data_dir)
     assert user.sql("SELECT n FROM t") == [[42]]
-    settings = "fsync synchronous_commit full_page_writes listen_addresses TimeZone server_encoding".split()
+    settings = ["fsync", "synchronous_commit", "full_page_writes", "listen_addresses", "TimeZone", "server_encoding"]
     assert user.sql("SELECT " + ", ".join(f"current_setting('{s}')" for s in settings)) == [
         ["on", "on", "on", "", "UTC", "UTF8"]
     ]
@@ -254,7 +266,8 @@ def test_a_folder_that_everything_was_killed_in_starts_again(start: Callable[...
     assert user.sql("CREATE TABLE t AS SELECT 42 AS n") is None
     server = server_of(data_dir)
     for process in server:
-        process.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):  # the first one's death takes the others along
+            process.kill()
     user.kill()
     wait_until(lambda: not alive(server))
     # As after a reboot: the pid that was left behind is now that of another process of the same user.
@@ -306,8 +319,8 @@ def test_the_command_that_started_it_may_end_first(start: Callable[..., User], d
     assert up.sql("SELECT pg_postmaster_start_time() = started FROM t") == [[True]]
 
 
-def test_those_who_come_at_once_share_one_server(start: Callable[..., User], data_dir: Path) -> None:
-    users = [start(data_dir) for _ in range(4)]
+def test_those_who_come_first_at_once_share_one_server(start: Callable[..., User], place: Path) -> None:
+    users = [start(place / "var") for _ in range(4)]
     for user in users:
         user.ask("SELECT pg_postmaster_start_time()::text")
     answers = [user.answer() for user in users]
@@ -345,7 +358,8 @@ def test_a_keeper_that_is_told_to_stop_does_so_in_order(start: Callable[..., Use
     assert "database system is shut down" in (data_dir / "postgres/server.log").read_text()
 
 
-def test_an_interrupted_first_start_is_done_again(start: Callable[..., User], data_dir: Path) -> None:
+def test_an_interrupted_first_start_is_done_again(start: Callable[..., User], place: Path) -> None:
+    data_dir = place / "var"
     user = start(data_dir)
     user.ask("SELECT 1")
     wait_until((data_dir / "postgres/cluster.new/global").exists)
@@ -420,14 +434,15 @@ def django(data_dir: Path, script: str, *arguments: str) -> str:
     return run.stdout
 
 
-def test_django_starts_it_with_the_first_connection_only(place: Path, data_dir: Path) -> None:
+def test_django_starts_it_with_the_first_connection_only(place: Path) -> None:
+    data_dir = place / "var"
     assert "no issues" in django(data_dir, "call_command('check')")
     assert not data_dir.exists()
     script = "print(ask('SELECT current_database()')); connection.close(); print(ask('SELECT 2'))"
     assert django(data_dir, script) == "studio\n2\n"
 
 
-def test_django_makes_test_databases_and_opens_a_shell(place: Path, data_dir: Path) -> None:
+def test_django_makes_test_databases_and_opens_a_shell(data_dir: Path) -> None:
     script = """
 name = connection.creation.create_test_db(verbosity=0, autoclobber=True)
 print(name, ask("SELECT current_database()"))
@@ -438,7 +453,7 @@ call_command("dbshell", "--", "--no-psqlrc", "-Atc", "SELECT current_database()"
     assert django(data_dir, script) == "test_studio test_studio\nstudio\n"
 
 
-def test_django_pools_its_connections(place: Path, data_dir: Path) -> None:
+def test_django_pools_its_connections(data_dir: Path) -> None:
     script = """
 from concurrent.futures import ThreadPoolExecutor
 def work(n):
@@ -453,7 +468,7 @@ print(connection.pool.get_stats()["pool_size"] > 0)
     assert django(data_dir, script, "pool") == "1225\nTrue\n"
 
 
-def test_django_connects_in_forked_workers(place: Path, data_dir: Path) -> None:
+def test_django_connects_in_forked_workers(data_dir: Path) -> None:
     script = """
 import multiprocessing
 def work(n):
@@ -469,7 +484,7 @@ print(ask("SELECT 3"))
     assert django(data_dir, script) == "45\n3\n"
 
 
-def test_a_privileged_socket_is_all_there_is(start: Callable[..., User], data_dir: Path) -> None:
+def test_it_listens_to_no_network(start: Callable[..., User], data_dir: Path) -> None:
     start(data_dir).sql("SELECT 1")
     kinds = {c.family for p in server_of(data_dir) for c in p.net_connections(kind="all")}
     assert kinds <= {socket.AF_UNIX}
