@@ -46,8 +46,9 @@ def join(data_dir: Path) -> ConnectionParams:
     """Make sure that the server of `data_dir` runs for as long as this process lives, and say how to connect to it.
 
     Guarantees that the server accepts connections (the first time ever, its cluster and the database `studio` are
-    made) and that it is started anew if it has died since the last call; costs microseconds when it runs. Forked
-    children are users too, by inheritance. A process that ends as the last user waits until the server is gone.
+    made), and that it is started anew if all of its processes have died since the last call; costs microseconds when
+    it runs. Forked children are users too, by inheritance. A process that ends as the last user waits until the server
+    is gone.
 
     Raises EmbeddedPostgresError, with what the server's log says, if it does not start, and PermissionError if this
     user may not use the folder. Creates missing folders with mode 0700, and changes those that exist in no way.
