@@ -140,14 +140,16 @@ def _as_unprivileged_user(folder: Path) -> list[str]:
     """Return the command prefix that drops root, which PostgreSQL refuses: to the folder's owner, or else `nobody`.
 
     The capability lets that user go through folders which are closed to it: our own `postgres/`, closed so that
-    other processes of `nobody` cannot reach the server, and a private home with the project in it.
+    other processes of `nobody` cannot reach the server, and a private home with the project in it. With the secure
+    bit it counts for access(2) as well, by which PostgreSQL looks for its programs.
     """
     if shutil.which("setpriv") is None:
         raise EmbeddedPostgresError("To run the embedded PostgreSQL as root, setpriv (util-linux) is needed.")
     owner, nobody = folder.stat(), pwd.getpwnam("nobody")
     uid, gid = (owner.st_uid, owner.st_gid) if owner.st_uid else (nobody.pw_uid, nobody.pw_gid)
-    capability = [f"--{kind}-caps=+dac_override" for kind in ("inh", "ambient")]
-    return ["setpriv", f"--reuid={uid}", f"--regid={gid}", "--clear-groups", *capability]
+    user = [f"--reuid={uid}", f"--regid={gid}", "--clear-groups"]
+    capability = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override", "--securebits=+no_setuid_fixup"]
+    return ["setpriv", *user, *capability]
 
 
 @functools.cache

@@ -18,6 +18,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from studio_gateway.embedded import server
+
 ROOT = Path(__file__).parents[2]
 GONE_WITHIN_S = 2.0
 # In memory where there is room: on a disk, making and copying clusters takes most of the time.
@@ -257,22 +259,31 @@ def test_an_ordinary_user_runs_it_in_a_private_home_and_root_may_share_it(
 
 
 @as_root
-def test_root_runs_it_in_a_private_home(start: Callable[..., User], place: Path) -> None:
+def test_root_runs_it_where_all_is_in_a_private_home(start: Callable[..., User], place: Path) -> None:
     home = place / "home"
-    shutil.copytree(ROOT / "studio_gateway", home / "checkout/studio_gateway")
-    home.chmod(0o700)
-    assert start(home / "checkout/var", home / "checkout").sql("SELECT 1") == [[1]]
+    home.mkdir(mode=0o700)
+    checkout = home / "checkout"
+    shutil.copytree(ROOT / "studio_gateway", checkout / "studio_gateway")
+    package = server.binary("postgres").parents[2]
+    for part in ("bin", "lib", "share"):
+        shutil.copytree(package / "pginstall18" / part, checkout / package.name / "pginstall18" / part)
+    (checkout / package.name / "__init__.py").touch()
+    libraries = f"{package.name}.libs"  # not there if the system's own are used
+    if (package.parent / libraries).exists():
+        shutil.copytree(package.parent / libraries, checkout / libraries)
+    assert start(checkout / "var", checkout).sql("SELECT 1") == [[1]]
+    assert Path(keeper_and_postmaster(checkout / "var")[1].exe()).is_relative_to(home)
 
 
 def test_a_folder_that_everything_was_killed_in_starts_again(start: Callable[..., User], data_dir: Path) -> None:
     user = start(data_dir)
     assert user.sql("CREATE TABLE t AS SELECT 42 AS n") is None
-    server = server_of(data_dir)
-    for process in server:
+    processes = server_of(data_dir)
+    for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):  # the first one's death takes the others along
             process.kill()
     user.kill()
-    wait_until(lambda: not alive(server))
+    wait_until(lambda: not alive(processes))
     # As after a reboot: the pid that was left behind is now that of another process of the same user.
     pid_file = data_dir / "postgres/cluster/postmaster.pid"
     owner = pid_file.stat().st_uid
@@ -300,10 +311,10 @@ def test_the_server_is_gone_soon_after_its_user_was_killed(start: Callable[..., 
     user = start(data_dir)
     assert user.sql("CREATE TABLE t AS SELECT generate_series(1, 300000) AS n") is None
     user.ask("SELECT pg_sleep(60)")
-    server = server_of(data_dir)
+    processes = server_of(data_dir)
     wait_until(lambda: any("SELECT" in " ".join(p.cmdline()) for p in server_of(data_dir)))
     user.kill()
-    wait_until(lambda: not alive(server) and not server_of(data_dir), GONE_WITHIN_S)
+    wait_until(lambda: not alive(processes) and not server_of(data_dir), GONE_WITHIN_S)
     assert start(data_dir).sql("SELECT count(*) FROM t") == [[300000]]
 
 
@@ -402,9 +413,9 @@ def test_a_forked_child_keeps_it_and_its_parent_does_not_wait(start: Callable[..
     child = psutil.Process(user.sql("fork"))
     assert user.process.wait(1.0) == 0
     assert user.sql("SELECT 1") == [[1]]
-    server = server_of(data_dir)
+    processes = server_of(data_dir)
     child.kill()
-    wait_until(lambda: not alive(server), GONE_WITHIN_S)
+    wait_until(lambda: not alive(processes), GONE_WITHIN_S)
 
 
 def test_failed_statements_are_not_logged(start: Callable[..., User], data_dir: Path) -> None:
@@ -468,6 +479,7 @@ def work(n):
 with ThreadPoolExecutor(4) as executor:
     print(sum(executor.map(work, range(50))))
 print(connection.pool.get_stats()["pool_size"] > 0)
+connection.close_pool()
 """
     assert django(data_dir, script, "pool") == "1225\nTrue\n"
 
