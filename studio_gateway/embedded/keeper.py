@@ -33,11 +33,11 @@ _SETTINGS = {
 
 
 def keep(folder: Path, start_lock: int) -> None:
-    """Run the server of `folder` until nobody uses it; close `start_lock` when it accepts connections.
+    """Run the server of `folder` until nobody uses it; once it accepts connections, close `start_lock`.
 
     The first time, make the cluster: in a folder of another name until it is complete.
     """
-    # The whole server inherits this lock, and so it is only free when every process of the last one is gone.
+    # The whole server inherits this lock, and so this waits until every process of the last one is gone.
     server_lock = lock(folder / "server.lock", fcntl.LOCK_EX)
     ours: dict[str, Any] = {
         "preexec_fn": functools.partial(die_with_parent, parent=os.getpid()),
@@ -62,12 +62,14 @@ def keep(folder: Path, start_lock: int) -> None:
         signal.setitimer(signal.ITIMER_REAL, _FAST_SHUTDOWN_S)
 
     signal.signal(signal.SIGTERM, stop)
-    while postgres.poll() is None and not _ready(cluster, postgres.pid):
+    while not _ready(cluster, postgres.pid):
+        if postgres.poll() is not None:
+            return
         time.sleep(0.01)
-    if postgres.poll() is not None:
-        os.close(server_lock)  # first, as who waits for start_lock takes a held server_lock for success
+    ready_lock = lock(folder / "ready.lock", fcntl.LOCK_EX)
     os.close(start_lock)
     postgres.wait()
+    os.close(ready_lock)  # before users.lock, for which newcomers wait
 
 
 def _terminate_when_unused(folder: Path) -> None:

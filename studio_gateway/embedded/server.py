@@ -1,10 +1,11 @@
 """The PostgreSQL server of a data folder, shared by the processes that use the folder at the time.
 
-Whoever comes first starts a *keeper* (keeper.py), which runs the server until its last user is gone. Three files in
+Whoever comes first starts a *keeper* (keeper.py), which runs the server until its last user is gone. Four files in
 `<data folder>/postgres/` are locked with flock(2), which the kernel undoes however a process ends:
 
 - `users.lock`: shared by every user for as long as it lives; the keeper waits to have it alone, then stops the server.
 - `start.lock`: had by whoever starts a server, handed to the keeper, and let go when the server is ready or has failed.
+- `ready.lock`: had by the keeper while the server accepts connections.
 - `server.lock`: had by the keeper and, inherited, by every process of the server.
 """
 
@@ -46,9 +47,8 @@ def join(data_dir: Path) -> ConnectionParams:
     """Make sure that the server of `data_dir` runs for as long as this process lives, and say how to connect to it.
 
     Guarantees that the server accepts connections (the first time ever, its cluster and the database `studio` are
-    made), and that it is started anew if all of its processes have died since the last call; costs microseconds when
-    it runs. Forked children are users too, by inheritance. A process that ends as the last user waits until the server
-    is gone.
+    made), and that it is started anew if it has died since the last call; costs microseconds when it runs. Forked
+    children are users too, by inheritance. A process that ends as the last user waits until the server is gone.
 
     Raises EmbeddedPostgresError, with what the server's log says, if it does not start, and PermissionError if this
     user may not use the folder. Creates missing folders with mode 0700, and changes those that exist in no way.
@@ -101,8 +101,8 @@ def _start_unless_running(folder: Path) -> None:
     while True:
         start = lock(folder / "start.lock", fcntl.LOCK_EX)
         try:
-            # Looked at with a shared lock, so that those who look do not take each other for a server.
-            if not _lockable(folder / "server.lock", fcntl.LOCK_SH):
+            # Looked at with a shared lock, so that those who look do not take each other for a keeper.
+            if not _lockable(folder / "ready.lock", fcntl.LOCK_SH):
                 return
             if log_start is not None:
                 said = log.read_bytes()[log_start:].decode(errors="replace").strip()
