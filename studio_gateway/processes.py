@@ -1,13 +1,17 @@
-"""What the processes of the gateway share to be certain that none of them outlives the one it works for."""
+"""Starting, watching and ending processes, so that none of them outlives the one it works for."""
 
+import contextlib
 import ctypes
+import functools
 import os
 import signal
+import subprocess
 import sys
 
 # Loaded here rather than after a fork, where another thread may have held the loader's lock.
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 _PR_SET_PDEATHSIG = 1
+_SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD}
 
 
 def die_with_parent(sig: int = signal.SIGKILL, *, parent: int | None = None) -> None:
@@ -25,3 +29,50 @@ def die_with_parent(sig: int = signal.SIGKILL, *, parent: int | None = None) -> 
     # Not a comparison with 1: in a container the parent itself may be process 1.
     if os.getppid() != parent:
         os.kill(os.getpid(), sig)
+
+
+def wait_for_signal(seconds: float | None = None) -> int | None:
+    """Return the next SIGTERM, SIGINT or SIGCHLD, or None when `seconds` have passed.
+
+    The signals are blocked from the first call (of `block_signals`) on, so that they arrive here and nowhere else:
+    never in the middle of a transaction.
+    """
+    got = signal.sigtimedwait(_SIGNALS, seconds) if seconds is not None else signal.sigwaitinfo(_SIGNALS)
+    return None if got is None else got.si_signo
+
+
+def block_signals() -> None:
+    """Keep SIGTERM, SIGINT and SIGCHLD for `wait_for_signal`."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+
+
+def spawn(command: list[str], *, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+    """Start a process in a session of its own, which ends with this one however this one ends."""
+    return subprocess.Popen(
+        command,
+        env={**os.environ, **(env or {})},
+        start_new_session=True,
+        preexec_fn=functools.partial(_begin, parent=os.getpid()),
+    )
+
+
+def _begin(*, parent: int) -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+    die_with_parent(parent=parent)
+
+
+def stop(process: subprocess.Popen[bytes], *, seconds: float) -> None:
+    """End a process that `spawn` started: SIGTERM, and after `seconds` SIGKILL to its whole group."""
+    if process.poll() is None:
+        process.terminate()
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        kill(process)
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """SIGKILL the process group that `spawn` started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

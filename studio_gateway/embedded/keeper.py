@@ -106,6 +106,8 @@ def _ready(cluster: Path, pid: int) -> bool:
 
 
 if __name__ == "__main__":
+    # Whoever started us may have had signals blocked, and we live by SIGTERM and SIGALRM.
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
     # Nobody's child: a user that waits for its own children must not meet this one.
     if os.fork() == 0:
         keep(Path(sys.argv[1]), int(sys.argv[2]))

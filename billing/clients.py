@@ -1,0 +1,22 @@
+"""Clients, made."""
+
+from django.db import transaction
+
+from billing import ledger
+from billing.errors import BadName
+from billing.keys import create_key
+from billing.models import Client
+
+
+def create_client(*, name: str, credits: int = 0, actor: str = "") -> tuple[Client, str]:
+    """Make a client with one API key and, if asked, credits to begin with; return it with the key's secret."""
+    name = name.strip()
+    if not name or len(name) > 200 or "\x00" in name:
+        raise BadName
+    with transaction.atomic(durable=True):
+        client = Client.objects.create(name=name)
+        _, secret = create_key(client=client)
+        if credits:
+            ledger.grant(client_id=client.pk, credits=credits, reason="opening credits", actor=actor)
+    client.refresh_from_db()
+    return client, secret

@@ -1,0 +1,65 @@
+from studio_gateway.errors import DomainError
+
+
+class BillingError(DomainError):
+    """The till refused."""
+
+
+class UnknownClient(BillingError):
+    """There is no client {client_id}."""
+
+    code = "unknown_client"
+
+
+class ClientSuspended(BillingError):
+    """This client is suspended; write to support."""
+
+    code = "client_suspended"
+
+
+class InsufficientCredits(BillingError):
+    """This order costs {price} credits and the balance is {balance}."""
+
+    code = "insufficient_credits"
+
+
+class TooManyOpenJobs(BillingError):
+    """This client has {open_jobs} open jobs, and at most {max_open_jobs} may be open at once."""
+
+    code = "too_many_open_jobs"
+
+
+class NoPrice(BillingError):
+    """No price is set for the workflow {workflow}; it cannot be ordered until there is one."""
+
+    code = "no_price"
+
+
+class BadAmount(BillingError):
+    """{amount} is not an amount of credits that can be moved: a whole number from 1 to {limit}."""
+
+    code = "bad_amount"
+
+
+class ReasonRequired(BillingError):
+    """A reason is required."""
+
+    code = "reason_required"
+
+
+class ReasonTooLong(BillingError):
+    """A reason has at most {limit} characters."""
+
+    code = "reason_too_long"
+
+
+class ReferenceTaken(BillingError):
+    """The reference {reference} already stands for a grant of {amount} credits to this client."""
+
+    code = "reference_taken"
+
+
+class BadName(BillingError):
+    """A client's name has from 1 to 200 characters."""
+
+    code = "bad_name"

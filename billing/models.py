@@ -1,0 +1,215 @@
+"""Clients, their keys, the ledger and the prices."""
+
+import pgtrigger
+from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from studio_gateway.ids import ULIDField, new_ulid
+
+# The most credits that one entry may move; a balance holds nine billion of these.
+MAX_AMOUNT = 1_000_000_000
+MAX_REASON = 500
+
+
+def validate_prefix(prefix: str) -> None:
+    """Accept `a/b/`: a folder, written as storage keys are."""
+    if not prefix.endswith("/") or prefix.startswith("/") or "//" in prefix or ".." in prefix or "\\" in prefix:
+        raise ValidationError(f"{prefix!r} is not a storage prefix like shop/photos/.")
+
+
+class Client(models.Model):
+    """The paying account that calls the API.
+
+    `balance`, `ledger_seq` and `open_jobs` are moved by `billing.ledger` alone.
+    """
+
+    name = models.CharField(max_length=200)
+    suspended_at = models.DateTimeField(null=True, blank=True)
+    balance = models.BigIntegerField(default=0, editable=False)
+    ledger_seq = models.BigIntegerField(default=0, editable=False)
+    open_jobs = models.IntegerField(default=0, editable=False)
+    max_open_jobs = models.IntegerField(
+        default=1000,
+        validators=[MinValueValidator(0), MaxValueValidator(1_000_000)],
+        help_text="Orders are refused while this many jobs are open.",
+    )
+    storage_prefixes = ArrayField(
+        models.CharField(max_length=200, validators=[validate_prefix]),
+        default=list,
+        blank=True,
+        help_text="Storage folders that this client's orders may read, besides clients/ID/. Each ends with a slash.",
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    # DRF asks this of what authenticated a request.
+    is_authenticated = True
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="client_balance_not_negative", condition=Q(balance__gte=0)),
+            models.CheckConstraint(name="client_open_jobs_not_negative", condition=Q(open_jobs__gte=0)),
+            models.CheckConstraint(name="client_max_open_jobs_range", condition=Q(max_open_jobs__range=(0, 1_000_000))),
+            models.CheckConstraint(
+                name="client_empty_ledger_empty_balance", condition=Q(ledger_seq__gt=0) | Q(ledger_seq=0, balance=0)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def readable_prefixes(self) -> list[str]:
+        """The storage prefixes below which this client's orders may read; the first is its own."""
+        return [f"clients/{self.pk}/", *self.storage_prefixes]
+
+
+class ApiKey(models.Model):
+    """A bearer secret of a client; only its SHA-256 digest and a short prefix are stored."""
+
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="api_keys")
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    prefix = models.CharField(max_length=16, editable=False, db_index=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = "API key"
+        constraints = [
+            models.CheckConstraint(name="apikey_digest_is_sha256", condition=Q(digest__regex=r"^[0-9a-f]{64}$")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.prefix}…"
+
+
+class LedgerEntry(models.Model):
+    """One movement of a client's balance, never changed and never deleted.
+
+    `amount` is signed: what it added to the balance. `reference` says what it is for: the job that a CHARGE or a REFUND
+    belongs to, or what a grant was given for.
+    """
+
+    class Kind(models.TextChoices):
+        GRANT = "GRANT"
+        CHARGE = "CHARGE"
+        REFUND = "REFUND"
+        ADJUSTMENT = "ADJUSTMENT"
+
+    id = ULIDField(primary_key=True, default=new_ulid)
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="ledger_entries", db_index=False)
+    seq = models.BigIntegerField()
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    amount = models.BigIntegerField()
+    balance_after = models.BigIntegerField()
+    reference = models.CharField(max_length=200, blank=True)
+    reason = models.CharField(max_length=MAX_REASON, blank=True)
+    actor = models.CharField(max_length=150, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name_plural = "ledger entries"
+        constraints = [
+            # P1: the chain has no two links of one number, and begins at nothing.
+            models.UniqueConstraint(name="ledger_seq_once_per_client", fields=["client", "seq"]),
+            models.CheckConstraint(name="ledger_seq_positive", condition=Q(seq__gt=0)),
+            models.CheckConstraint(name="ledger_balance_after_not_negative", condition=Q(balance_after__gte=0)),
+            models.CheckConstraint(
+                name="ledger_first_entry_starts_at_zero", condition=~Q(seq=1) | Q(balance_after=F("amount"))
+            ),
+            models.CheckConstraint(
+                name="ledger_amount_sign",
+                condition=Q(kind="GRANT", amount__gt=0)
+                | Q(kind="CHARGE", amount__lte=0)
+                | Q(kind="REFUND", amount__gte=0)
+                | (Q(kind="ADJUSTMENT") & ~Q(amount=0)),
+            ),
+            models.CheckConstraint(name="ledger_amount_range", condition=Q(amount__range=(-MAX_AMOUNT, MAX_AMOUNT))),
+            # P2, P3: what is paid for is paid once and refunded once.
+            models.UniqueConstraint(name="ledger_one_charge", fields=["reference"], condition=Q(kind="CHARGE")),
+            models.UniqueConstraint(name="ledger_one_refund", fields=["reference"], condition=Q(kind="REFUND")),
+            models.CheckConstraint(
+                name="ledger_charge_and_refund_have_reference",
+                condition=~Q(kind__in=["CHARGE", "REFUND"]) | ~Q(reference=""),
+            ),
+            models.UniqueConstraint(
+                name="ledger_grant_reference_once",
+                fields=["client", "reference"],
+                condition=Q(kind="GRANT") & ~Q(reference=""),
+            ),
+            models.CheckConstraint(
+                name="ledger_staff_entries_have_reason",
+                condition=~Q(kind__in=["GRANT", "ADJUSTMENT"]) | ~Q(reason=""),
+            ),
+        ]
+        triggers = [
+            # P8.
+            pgtrigger.Trigger(
+                name="ledger_is_append_only",
+                level=pgtrigger.Statement,
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update | pgtrigger.Delete | pgtrigger.Truncate,
+                func="RAISE EXCEPTION 'ledger entries are never changed or deleted';",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.amount:+d}"
+
+
+class Configuration(models.Model):
+    """The one row whose version says which prices and workflows on offer are in force.
+
+    Triggers raise it in the transaction that changes them, and authentication reads it: so a change takes effect in
+    every process with the next request.
+    """
+
+    version = models.BigIntegerField(default=1)
+
+    class Meta:
+        constraints = [models.CheckConstraint(name="configuration_one_row", condition=Q(id=1))]
+
+    def __str__(self) -> str:
+        return f"version {self.version}"
+
+
+def raises_configuration_version() -> pgtrigger.Trigger:
+    """Make the trigger for a table whose rows are cached under the configuration's version."""
+    return pgtrigger.Trigger(
+        name="raises_configuration_version",
+        level=pgtrigger.Statement,
+        when=pgtrigger.After,
+        operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete | pgtrigger.Truncate,
+        func="UPDATE billing_configuration SET version = version + 1; RETURN NULL;",
+    )
+
+
+class Price(models.Model):
+    """What a workflow costs; narrowed by model, by pixel class, or both. The narrowest row wins, model before class."""
+
+    workflow = models.CharField(max_length=64)
+    model = models.CharField(max_length=100, null=True, blank=True)  # noqa: DJ001 — NULL means any model
+    pixel_class = models.CharField(max_length=16, null=True, blank=True)  # noqa: DJ001 — NULL means any size
+    credits = models.IntegerField(validators=[MinValueValidator(0), MaxValueValidator(MAX_AMOUNT)])
+
+    class Meta:
+        ordering = ["workflow", F("model").asc(nulls_first=True), F("pixel_class").asc(nulls_first=True)]
+        constraints = [
+            models.UniqueConstraint(
+                name="price_one_per_scope", fields=["workflow", "model", "pixel_class"], nulls_distinct=False
+            ),
+            models.CheckConstraint(name="price_credits_range", condition=Q(credits__range=(0, MAX_AMOUNT))),
+            models.CheckConstraint(name="price_model_not_empty", condition=Q(model__isnull=True) | ~Q(model="")),
+            models.CheckConstraint(
+                name="price_pixel_class_not_empty", condition=Q(pixel_class__isnull=True) | ~Q(pixel_class="")
+            ),
+        ]
+        triggers = [raises_configuration_version()]
+
+    def __str__(self) -> str:
+        scope = " ".join(part for part in (self.workflow, self.model, self.pixel_class) if part)
+        return f"{scope}: {self.credits}"

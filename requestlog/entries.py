@@ -1,0 +1,45 @@
+"""Rows of the request log, made from requests."""
+
+import contextlib
+import time
+
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest
+from django.http.request import RawPostDataException, UnreadablePostError
+
+from requestlog.models import RequestLog
+
+BODY_LIMIT = 64 * 1024
+
+
+def draft(request: HttpRequest, *, status: int, code: str = "", job_id: str = "") -> RequestLog:
+    """Return the unsaved row for `request`, answered with `status`.
+
+    Nothing in it can make its insert fail: text is cut and freed of what PostgreSQL refuses, the body stays bytes. The
+    query string is left out, because it can hold signatures; so is the body of whoever did not authenticate.
+    """
+    client, credentials = getattr(request, "authenticated", (None, None))
+    body = b""
+    if client is not None:
+        with contextlib.suppress(RequestDataTooBig, RawPostDataException, UnreadablePostError):
+            body = request.body
+    return RequestLog(
+        request_id=request.request_id,  # type: ignore[attr-defined]
+        method=_text(request.method or "", limit=10),
+        path=_text(request.path, limit=512),
+        status=status,
+        code=_text(code, limit=64),
+        duration_ms=round((time.monotonic() - request.started) * 1000),  # type: ignore[attr-defined]
+        client_id=None if client is None else client.pk,
+        api_key_prefix="" if credentials is None else credentials.key_prefix,
+        job_id=job_id,
+        remote_addr=_text(request.META.get("REMOTE_ADDR", ""), limit=64),
+        user_agent=_text(request.META.get("HTTP_USER_AGENT", ""), limit=200),
+        body=body[:BODY_LIMIT],
+        body_size=len(body),
+    )
+
+
+def _text(value: str, *, limit: int) -> str:
+    """Cut `value`, and write NULs and lone surrogates as escapes: PostgreSQL's text holds neither."""
+    return value[:limit].replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode()[:limit]

@@ -1,0 +1,89 @@
+"""What HTTP makes of everything that is refused: the only place that knows both codes and statuses."""
+
+from typing import Any
+
+from django.core.exceptions import RequestDataTooBig
+from django.db import OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from rest_framework import exceptions, status
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from studio_gateway.errors import DomainError
+
+DOMAIN_STATUS = {
+    "insufficient_credits": status.HTTP_402_PAYMENT_REQUIRED,
+    "client_suspended": status.HTTP_403_FORBIDDEN,
+    "too_many_open_jobs": status.HTTP_429_TOO_MANY_REQUESTS,
+    "workflow_disabled": status.HTTP_503_SERVICE_UNAVAILABLE,
+    "no_price": status.HTTP_503_SERVICE_UNAVAILABLE,
+}
+UNAVAILABLE = {"Retry-After": "5"}
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Turn what a view raised into an answer; None leaves a bug to Django, which logs it and answers 500."""
+    set_rollback()
+    request_id = context["request"]._request.request_id
+    match error:
+        case exceptions.ValidationError():
+            response = Response({"detail": validation_errors(error.detail)}, status=422)
+            response.error_code = "validation_error"  # type: ignore[attr-defined]
+            return response
+        case DomainError():
+            code = error.code
+            headers = UNAVAILABLE if DOMAIN_STATUS[code] in (429, 503) else {}
+            return _response(str(error), code, request_id, DOMAIN_STATUS[code], headers)
+        case RequestDataTooBig():
+            return _response("The body is larger than 1 MiB.", "body_too_large", request_id, 413, {})
+        case OperationalError():
+            return _response("The database is away; try again.", "database_unavailable", request_id, 503, UNAVAILABLE)
+        case Http404():
+            error = exceptions.NotFound()
+    if not isinstance(error, exceptions.APIException):
+        return None
+    headers = {}
+    if isinstance(error, exceptions.AuthenticationFailed | exceptions.NotAuthenticated):
+        headers["WWW-Authenticate"] = getattr(error, "auth_header", "Bearer")
+    return _response(str(error.detail), error.get_codes(), request_id, error.status_code, headers)
+
+
+def _response(detail: str, code: Any, request_id: str, status_code: int, headers: dict[str, str]) -> Response:
+    response = Response(
+        {"detail": detail, "code": code, "request_id": request_id}, status=status_code, headers=headers
+    )
+    response.error_code = code  # type: ignore[attr-defined]  # for the request log
+    return response
+
+
+def validation_errors(detail: Any, *, loc: tuple[str | int, ...] = ("body",)) -> list[dict[str, Any]]:
+    """Flatten a serializer's errors into the `detail` of an HTTPValidationError, in the order of its fields."""
+    if isinstance(detail, dict):
+        return [e for key, below in detail.items() for e in validation_errors(below, loc=(*loc, key))]
+    if isinstance(detail, list):
+        return [e for below in detail for e in validation_errors(below, loc=loc)]
+    return [{"loc": list(loc), "msg": str(detail), "type": detail.code}]
+
+
+def _json_error(request: HttpRequest, detail: str, code: str, status_code: int) -> HttpResponse:
+    response = JsonResponse(
+        {"detail": detail, "code": code, "request_id": getattr(request, "request_id", "")}, status=status_code
+    )
+    response.error_code = code  # type: ignore[attr-defined]
+    return response
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _json_error(request, "The request could not be understood.", "bad_request", 400)
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _json_error(request, "This is not allowed.", "permission_denied", 403)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _json_error(request, "There is nothing here.", "not_found", 404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return _json_error(request, "Something broke on our side; it has been logged.", "internal_error", 500)

@@ -1,0 +1,141 @@
+"""Serializer fields that accept what the published schema says and nothing else.
+
+DRF's own fields convert ("5" to 5, 1 to "1", "yes" to True); these do not. Faults carry pydantic 2's codes and words,
+which the published 422 uses.
+"""
+
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.fields import empty
+
+MESSAGES = {
+    "missing": "Field required",
+    "string_type": "Input should be a valid string",
+    "string_unicode": "Input should be a valid string, unable to parse raw data as a unicode string",
+    "int_type": "Input should be a valid integer",
+    "int_from_float": "Input should be a valid integer, got a number with a fractional part",
+    "bool_type": "Input should be a valid boolean",
+    "list_type": "Input should be a valid list",
+    "dict_type": "Input should be a valid dictionary",
+    "model_attributes_type": "Input should be a valid dictionary or object to extract fields from",
+    "greater_than_equal": "Input should be greater than or equal to {minimum}",
+}
+
+
+class Strict(serializers.Field):
+    """Mixed into each field: null is of the wrong type unless the field allows it."""
+
+    type_code: str
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.validators = []  # DRF's own, which convert or speak in other codes
+        self.error_messages |= MESSAGES
+
+    def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
+        if data is empty and self.required:
+            self.fail("missing")
+        if data is None and not self.allow_null:
+            self.fail(self.type_code)
+        return super().validate_empty_values(data)
+
+
+class StrictString(Strict, serializers.CharField):
+    """A string, kept as sent; without NULs and unpaired surrogates, which no database text holds."""
+
+    type_code = "string_type"
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"allow_blank": True, "trim_whitespace": False, **kwargs})
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("string_type")
+        if not is_storable(data):
+            self.fail("string_unicode")
+        return data
+
+
+class StrictInteger(Strict, serializers.IntegerField):
+    """An integer of any size; a float counts where it is whole, a boolean never."""
+
+    type_code = "int_type"
+
+    def to_internal_value(self, data: Any) -> int:
+        if isinstance(data, bool) or not isinstance(data, int | float):
+            self.fail("int_type")
+        if isinstance(data, float) and not data.is_integer():
+            self.fail("int_from_float")
+        if self.min_value is not None and data < self.min_value:
+            self.fail("greater_than_equal", minimum=self.min_value)
+        return int(data)
+
+
+class StrictBoolean(Strict, serializers.BooleanField):
+    """true or false; not 0, 1 or "yes"."""
+
+    type_code = "bool_type"
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("bool_type")
+        return data
+
+
+class StrictList(Strict, serializers.ListField):
+    """A list; its children are checked one by one."""
+
+    type_code = "list_type"
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        if not isinstance(data, list):
+            self.fail("list_type")
+        return self.run_child_validation(data)
+
+
+class StrictObject(Strict, serializers.DictField):
+    """An object of anything, kept as sent; strings in it, keys too, must be storable."""
+
+    type_code = "dict_type"
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if not isinstance(data, dict):
+            self.fail("dict_type")
+        errors = self._unstorable(data)
+        if errors:
+            raise serializers.ValidationError(errors)
+        return data
+
+    def _unstorable(self, node: Any) -> Any:
+        """Return the faults below `node` in the shape of `node`, or nothing."""
+        if isinstance(node, str):
+            fault = serializers.ErrorDetail(MESSAGES["string_unicode"], code="string_unicode")
+            return [] if is_storable(node) else [fault]
+        if isinstance(node, dict):
+            found = {k: self._unstorable(k) or self._unstorable(v) for k, v in node.items()}
+        elif isinstance(node, list):
+            found = {i: self._unstorable(v) for i, v in enumerate(node)}
+        else:
+            return []
+        return {k: v for k, v in found.items() if v}
+
+
+class StrictSerializer(Strict, serializers.Serializer):
+    """An object with named fields; other names in it are ignored."""
+
+    type_code = "model_attributes_type"
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if not isinstance(data, dict):
+            fault = serializers.ErrorDetail(MESSAGES["model_attributes_type"], code="model_attributes_type")
+            raise serializers.ValidationError([fault])
+        return super().to_internal_value(data)
+
+
+def is_storable(text: str) -> bool:
+    """Tell whether PostgreSQL can hold `text`: no NUL, no unpaired surrogate."""
+    try:
+        return b"\x00" not in text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False

@@ -1,0 +1,65 @@
+"""The body of a request, as strict as JSON is."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import IO, Any, NoReturn
+
+from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.parsers import BaseParser
+
+# Deeper than any spec needs, and shallower than Python's and PostgreSQL's own parsers go.
+MAX_DEPTH = 200
+
+
+class StrictJSONParser(BaseParser):
+    """JSON in UTF-8: no NaN, no Infinity, no number beyond a double, at most MAX_DEPTH levels.
+
+    What it refuses is a 422 like any other fault of a body. It reads `request.body`, so that the body can still be
+    logged afterwards, and raises RequestDataTooBig where that does.
+    """
+
+    media_type = "application/json"
+
+    def parse(
+        self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        assert parser_context is not None
+        raw = parser_context["request"]._request.body
+        try:
+            data = json.loads(raw.decode("utf-8"), parse_constant=_refuse, parse_float=_finite)
+        except UnicodeDecodeError as error:
+            raise _invalid(f"JSON decode error: byte {error.start} is not UTF-8") from error
+        except (ValueError, RecursionError) as error:
+            raise _invalid(f"JSON decode error: {error}") from error
+        if _too_deep(data):
+            raise _invalid(f"JSON decode error: more than {MAX_DEPTH} levels deep")
+        return data
+
+
+def _invalid(message: str) -> ValidationError:
+    return ValidationError([ErrorDetail(message, code="json_invalid")])
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text[:40]} is out of range")
+    return number
+
+
+def _too_deep(data: Any) -> bool:
+    level = [data]
+    for _ in range(MAX_DEPTH):
+        level = [child for node in level if isinstance(node, dict | list) for child in _children(node)]
+        if not level:
+            return False
+    return True
+
+
+def _children(node: dict[str, Any] | list[Any]) -> Any:
+    return node.values() if isinstance(node, dict) else node

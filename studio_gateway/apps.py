@@ -1,0 +1,5 @@
+from django.apps import AppConfig
+
+
+class StudioGatewayConfig(AppConfig):
+    name = "studio_gateway"

@@ -1,0 +1,26 @@
+import argparse
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from studio_gateway.errors import DomainError
+
+
+class Command(BaseCommand):
+    """A management command: exits 0 on success, 1 where the domain refused, 2 on bad use."""
+
+    # They take longer than most commands; `manage.py check` and `up` run them.
+    requires_system_checks = []
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        try:
+            return super().execute(*args, **options)
+        except DomainError as error:
+            raise CommandError(str(error)) from error
+
+
+def positive(text: str) -> int:
+    """An argparse type: a whole number from 1 on."""
+    if not (text.isascii() and text.isdigit() and int(text[:12]) > 0):
+        raise argparse.ArgumentTypeError(f"{text[:20]!r} is not a whole number from 1 on")
+    return int(text[:12])

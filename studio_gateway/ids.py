@@ -1,0 +1,27 @@
+"""ULIDs: 26 characters, ordered by time, made in the application."""
+
+from typing import Any
+
+from django.db import models
+from django.urls.converters import StringConverter
+from ulid import ULID
+
+
+def new_ulid() -> str:
+    return str(ULID())
+
+
+class ULIDField(models.CharField):
+    """A ULID, collated "C": its order is the order of its bytes, whatever the server's locale."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"max_length": 26, "db_collation": "C", **kwargs})
+
+
+class ULIDConverter(StringConverter):
+    """A ULID in a path, in either case; anything else is no such page."""
+
+    regex = "[0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{26}"
+
+    def to_python(self, value: str) -> str:
+        return value.upper()

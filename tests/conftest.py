@@ -1,0 +1,81 @@
+from collections.abc import Iterator
+
+import pytest
+from django.db import connection
+from django.test.utils import setup_databases, teardown_databases
+
+from billing.clients import create_client
+from billing.models import Client
+from tests import databases
+from tests.gateway import Gateway
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_test_environment: None, django_db_blocker) -> Iterator[None]:
+    """Make the test database, and a second one with nobody connected, so that it can be copied."""
+    with django_db_blocker.unblock():
+        made = setup_databases(verbosity=0, interactive=False, aliases={"default"}, serialized_aliases=set())
+        connection.close()
+        databases.copy(connection.settings_dict["NAME"], databases.TEMPLATE)
+    yield
+    with django_db_blocker.unblock():
+        databases.drop(databases.TEMPLATE)
+        teardown_databases(made, verbosity=0)
+
+
+@pytest.fixture
+def own_database(django_db_setup: None, django_db_blocker) -> Iterator[str]:
+    """A database of the test's own, with real commits; yields its name."""
+    with django_db_blocker.unblock():
+        name = databases.fresh()
+        with databases.connected(name):
+            yield name
+        databases.drop(name)
+
+
+@pytest.fixture(scope="session")
+def running_gateway(
+    django_db_setup: None, django_db_blocker, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Gateway, str]]:
+    with django_db_blocker.unblock():
+        name = databases.fresh()
+        gateway = Gateway(databases.url(name), tmp_path_factory.mktemp("gateway"))
+        gateway.start("web", "worker")
+    yield gateway, name
+    gateway.stop()
+    with django_db_blocker.unblock():
+        databases.drop(name)
+
+
+@pytest.fixture
+def gateway(running_gateway: tuple[Gateway, str], django_db_blocker, settings) -> Iterator[Gateway]:
+    """Web and worker processes that all tests share; Django's connection and storage here are theirs meanwhile."""
+    gateway, name = running_gateway
+    with django_db_blocker.unblock(), databases.connected(name):
+        storages = {k: dict(v) for k, v in settings.STORAGES.items()}
+        storages["default"]["OPTIONS"] = {"location": gateway.data_dir / "storage", "base_url": f"{gateway.url}/files/"}
+        settings.STORAGES = storages
+        yield gateway
+
+
+@pytest.fixture
+def shop() -> "Shop":
+    """A client with 100 credits and a key, in whatever database the test uses; name that fixture first."""
+    return Shop.make()
+
+
+class Shop:
+    """A client, with the secret of its key."""
+
+    def __init__(self, client: Client, key: str) -> None:
+        self.client, self.key = client, key
+
+    @classmethod
+    def make(cls, *, credits: int = 100, name: str = "Shop") -> "Shop":
+        return cls(*create_client(name=name, credits=credits))
+
+    @property
+    def balance(self) -> int:
+        self.client.refresh_from_db()
+        return self.client.balance
+

@@ -1,0 +1,90 @@
+"""The built-in engine of background-generator: a catalog set, rendered from words, colours and a seed."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import cv2
+import numpy as np
+
+from workflows.engines import moods, palette, scenes
+from workflows.engines.base import File, Result, UnknownModel, quoted
+from workflows.engines.camera import Camera
+from workflows.engines.images import png
+from workflows.engines.palette import Floats
+from workflows.engines.sets import Studio, build
+from workflows.engines.sizes import parse_size
+from workflows.engines.stage import paint
+
+MODEL = "built-in"
+_MOST_COLORS = 6
+# JavaScript's numbers are exact below this, and the summary goes through them.
+_SEEDS = 2**53
+
+
+def render(spec: Mapping[str, Any], *, default_seed: int) -> Result:
+    """Make the backdrop that a validated background-generator spec asks for.
+
+    The same spec and seed give the same bytes, in any process and with any number of threads; `default_seed` is
+    taken where the spec has none, and the summary says which seed makes the image again. Raises UnknownModel,
+    UnknownColor and what `parse_size` raises.
+    """
+    cv2.setNumThreads(1)  # worker processes are the parallelism
+    model = spec.get("image_model")
+    if model is not None and model.strip().lower() != MODEL:
+        raise UnknownModel(asked=quoted(model), known=MODEL)
+    size = parse_size(resolution=spec.get("resolution"), aspect_ratio=spec.get("aspect_ratio"))
+    asked = list(dict.fromkeys(palette.parse_color(color) for color in spec.get("dominant_colors") or ()))
+    seed = _seed(default_seed if spec.get("seed") is None else spec["seed"])
+    scene = scenes.understand(spec["scene_type"])
+    found_moods, mood = moods.understand(spec["mood"])
+    used = asked[:_MOST_COLORS] or list(mood.palette[:3])
+    # What the client asked for by its value is kept; a mood only nudges it.
+    saturation = mood.saturation if not asked else 1 + 0.3 * (mood.saturation - 1)
+    camera = Camera(size.width, size.height)
+    studio = Studio(
+        camera=camera,
+        mood=mood,
+        scene=scene,
+        colors=[_saturated(palette.linear(color), saturation) for color in used],
+        asked=bool(asked),
+        seed=seed,
+    )
+    pixels = paint(camera, build(studio), vignette=mood.vignette, rng=studio.random("grain"))
+    summary = {
+        "engine": MODEL,
+        "seed": seed,
+        "width": size.width,
+        "height": size.height,
+        "scene": {
+            "set": scene.set,
+            "material": scene.material,
+            "shadow": scene.shadow,
+            "understood": list(scene.understood),
+        },
+        "mood": {"names": found_moods or [moods.DEFAULT], "understood": found_moods},
+        "colors": used,
+        "colors_left_out": asked[_MOST_COLORS:],
+        "main_colors": [
+            {"color": color, "share": share} for color, share in palette.main_colors(_thumbnail(pixels).reshape(-1, 3))
+        ],
+    }
+    file = File("background.png", "image/png", png(pixels), size.width, size.height)
+    return Result(files=(file,), summary=summary)
+
+
+def _seed(value: int) -> int:
+    """Return the seed that any integer stands for: itself if it is small, else a digest of it."""
+    if 0 <= value < _SEEDS:
+        return value
+    # hex() and not str(), which refuses integers of more than 4300 digits.
+    return int.from_bytes(hashlib.sha256(hex(value).encode()).digest()[:8]) % _SEEDS
+
+
+def _saturated(color: Floats, factor: float) -> Floats:
+    gray = color @ np.array([0.2126, 0.7152, 0.0722], np.float32)
+    return np.clip(gray + (color - gray) * np.float32(factor), 0.001, 1)
+
+
+def _thumbnail(pixels: palette.Bytes) -> palette.Bytes:
+    return cv2.resize(pixels, (96, 96), interpolation=cv2.INTER_AREA)

@@ -1,0 +1,53 @@
+"""What every engine takes part in: the result it gives and the way it fails.
+
+The web process imports this module, so it imports no image library.
+"""
+
+import inspect
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+
+class EngineError(Exception):
+    """The images could not be made."""
+
+    code: ClassVar[str] = "engine_failed"
+    technical: ClassVar[bool] = False  # True: the same order may succeed on the next attempt
+
+    def __init__(self, **values: object) -> None:
+        """Fill the docstring of the class, which is the message for the client, with `values`."""
+        template = " ".join(inspect.cleandoc(type(self).__doc__ or self.code).split())
+        self.message = template.format(**values)
+        super().__init__(self.message)
+
+
+class UnknownModel(EngineError):
+    """There is no image model {asked}. There is: {known}; leave image_model out for the built-in one."""
+
+    code = "unknown_model"
+
+
+@dataclass(frozen=True)
+class File:
+    """One image that an engine made. `details` is JSON-able and says what is particular to this file."""
+
+    name: str
+    content_type: str
+    data: bytes = field(repr=False)
+    width: int
+    height: int
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What an engine made of a spec. `summary` is JSON-able: what was understood, and how to make it again."""
+
+    files: tuple[File, ...]
+    summary: dict[str, Any]
+
+
+def quoted(value: object, *, limit: int = 40) -> str:
+    """Return `value` in quotes for a message, cut short: a client may send a megabyte where a word belongs."""
+    text = str(value)
+    return f'"{text}"' if len(text) <= limit else f'"{text[:limit]}…"'

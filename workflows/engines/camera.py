@@ -1,0 +1,81 @@
+"""The camera that looks at a set, and the windows of its picture.
+
+World units: the floor is y = 0, x goes right, z away from the camera; the wall stands at z = WALL. Picture units:
+X right and Y down from the centre, the short side is 1. The lens is shifted, not tilted, so verticals stay vertical.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from workflows.engines.palette import Floats
+
+WALL = 4.0
+FOCAL = 2.2
+STAGE = 3.0  # where the product stands
+_HEIGHT = 0.92
+_FLOOR_SHARE, _FLOOR_MOST = 0.36, 0.62
+
+
+@dataclass(frozen=True)
+class View:
+    """Some rows and columns of the picture: `x` (1, w) and `y` (h, 1) of the pixel centres, `pixel` their pitch."""
+
+    x: Floats
+    y: Floats
+    pixel: float
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A pinhole at the height `_HEIGHT`, whose horizon is placed so that the floor takes a good share of the picture."""
+
+    width: int
+    height: int
+
+    @property
+    def scale(self) -> float:
+        """Pixels in one picture unit."""
+        return float(min(self.width, self.height))
+
+    @property
+    def seam(self) -> float:
+        """Y of the line where floor and wall meet."""
+        half = self.height / self.scale / 2
+        return half - min(_FLOOR_SHARE * 2 * half, _FLOOR_MOST)
+
+    @property
+    def horizon(self) -> float:
+        return self.seam - FOCAL * _HEIGHT / WALL
+
+    def smaller(self, pixels: int) -> Self:
+        """Return a camera with the same picture in about `pixels` pixels."""
+        shrink = math.sqrt(pixels / (self.width * self.height))
+        return type(self)(max(8, round(self.width * shrink)), max(8, round(self.height * shrink)))
+
+    def view(self, rows: slice | None = None, columns: slice | None = None) -> View:
+        """Return the window of these rows and columns; all of them by default."""
+        x = (np.arange(self.width, dtype=np.float32)[columns or slice(None)] + 0.5 - self.width / 2) / self.scale
+        y = (np.arange(self.height, dtype=np.float32)[rows or slice(None)] + 0.5 - self.height / 2) / self.scale
+        return View(x=x[None, :].astype(np.float32), y=y[:, None].astype(np.float32), pixel=1 / self.scale)
+
+    def depth(self, y: Floats, level: float = 0.0) -> Floats:
+        """Return z where the rows `y` meet the horizontal plane at the height `level`; very far above the horizon."""
+        return FOCAL * (_HEIGHT - level) / np.maximum(y - self.horizon, 1e-3)
+
+    def rise(self, y: Floats, z: Floats | float) -> Floats:
+        """Return the height at which the rows `y` pass the depth `z`."""
+        return _HEIGHT - (y - self.horizon) * z / FOCAL
+
+    def project(self, points: Floats) -> Floats:
+        """Return the pixels, shape (n, 2), of world points, shape (n, 3)."""
+        z = np.maximum(points[:, 2], 0.2)
+        x = FOCAL * points[:, 0] / z
+        y = self.horizon + FOCAL * (_HEIGHT - points[:, 1]) / z
+        return np.stack([x * self.scale + self.width / 2, y * self.scale + self.height / 2], axis=1) - 0.5
+
+    def center(self) -> tuple[float, float]:
+        """Return the camera's own x and height in the world."""
+        return 0.0, _HEIGHT

@@ -1,0 +1,151 @@
+"""Telling the foreground of a photo from its background, without any learned weights.
+
+A model of the border's colours says where the background surely is; GrabCut (Rother, Kolmogorov, Blake 2004) draws
+the line at reduced size; a guided filter (He, Sun, Tang 2013) brings it to the photo's own edges as alpha.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from workflows.engines.palette import Bytes, Floats, lab
+
+_LONG_SIDE = 576
+_SHADOW_WEIGHT = 0.45  # of lightness against hue: a shadow changes the first alone
+_REFINE_PIXELS = 6_000_000
+
+
+def alpha_of(photo: Bytes, given: NDArray[np.uint8] | None = None) -> Floats:
+    """Return how much of each pixel is foreground, shape (h, w), 0 to 1; all 0 where nothing stands out.
+
+    `photo` is sRGB, shape (h, w, 3); `given` its own alpha, which is believed if it cuts something out.
+    """
+    if given is not None and given.min() < 128 <= given.max():
+        return given.astype(np.float32) / 255
+    height, width = photo.shape[:2]
+    shrink = min(1.0, _LONG_SIDE / max(height, width))
+    small_size = (max(16, round(width * shrink)), max(16, round(height * shrink)))
+    small = cv2.resize(photo, small_size, interpolation=cv2.INTER_AREA)
+    mask = _segment(small)
+    if mask is None:
+        return np.zeros((height, width), np.float32)
+    return _refine(photo, small, mask)
+
+
+def _segment(small: Bytes) -> NDArray[np.uint8] | None:
+    """Return the foreground of a small photo as 0 and 1, shape (h, w); None where all is like the border."""
+    distance = _unlike_border(small)
+    threshold = _otsu(distance)
+    if threshold is None:
+        return None
+    labels = np.full(small.shape[:2], cv2.GC_PR_BGD, np.uint8)
+    labels[distance > threshold] = cv2.GC_PR_FGD
+    labels[distance > 2.2 * threshold] = cv2.GC_FGD
+    labels[distance < 0.4 * threshold] = cv2.GC_BGD
+    frame = max(1, round(0.008 * max(labels.shape)))
+    edge = np.ones_like(labels, bool)
+    edge[frame:-frame, frame:-frame] = False
+    # What the photo cuts off reaches the border, so a border pixel is background only where it looks like it.
+    labels[edge & (distance < threshold)] = cv2.GC_BGD
+    foreground = np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD))
+    if not 0.001 < foreground.mean() < 0.98 or not np.isin(labels, (cv2.GC_BGD, cv2.GC_PR_BGD)).any():
+        return None
+    cv2.setRNGSeed(7)  # GrabCut starts with a random k-means
+    try:
+        cv2.grabCut(cv2.GaussianBlur(small, (3, 3), 0)[..., ::-1].copy(), labels, None, np.zeros((1, 65)),
+                    np.zeros((1, 65)), 4, cv2.GC_INIT_WITH_MASK)  # fmt: skip
+    except cv2.error:  # too few pixels of one kind for its colour models
+        return foreground.astype(np.uint8)
+    mask = np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
+    size = max(1, round(0.004 * max(mask.shape)))
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * size + 1, 2 * size + 1))
+    mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, kernel)
+    return cv2.morphologyEx(mask, cv2.MORPH_CLOSE, kernel)
+
+
+def _unlike_border(small: Bytes) -> Floats:
+    """Return how far each pixel's colour is from those of the border, in deviations of the nearest of them."""
+    pixels = cv2.GaussianBlur(lab(small), (0, 0), 1.0)
+    pixels[..., 0] *= _SHADOW_WEIGHT
+    height, width = pixels.shape[:2]
+    band = max(2, round(0.03 * min(height, width)))
+    border = np.concatenate(
+        [
+            pixels[:band].reshape(-1, 3),
+            pixels[-band:].reshape(-1, 3),
+            pixels[:, :band].reshape(-1, 3),
+            pixels[:, -band:].reshape(-1, 3),
+        ]
+    )
+    # Light falls off over a photo: a plane through the border's colours follows it, fitted twice, the second time
+    # without what stood out, for a garment may touch the border.
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    terms = np.stack([np.ones_like(x), x / width - 0.5, y / height - 0.5], axis=-1)
+    edge = np.zeros((height, width), bool)
+    edge[:band] = edge[-band:] = True
+    edge[:, :band] = edge[:, -band:] = True
+    design, values = terms[edge], pixels[edge]
+    kept = np.linalg.norm(values - np.median(border, axis=0), axis=1)
+    kept = kept <= np.percentile(kept, 75)
+    for _ in range(2):
+        plane, *_ = np.linalg.lstsq(design[kept], values[kept], rcond=None)
+        left = np.linalg.norm(values - design @ plane, axis=1)
+        kept = left <= max(3 * float(np.median(left)), 1.5)
+    smooth = np.linalg.norm(pixels - terms @ plane, axis=-1) / max(1.5, 1.5 * float(np.median(left)))
+    if kept.mean() > 0.7:
+        return smooth.astype(np.float32)
+    # A busy border is several colours: the nearest of a few is what a pixel is compared with.
+    cv2.setRNGSeed(7)
+    criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 20, 0.5)
+    _, _, centers = cv2.kmeans(border[::2].copy(), 6, None, criteria, 1, cv2.KMEANS_PP_CENTERS)
+    nearest = np.min([np.linalg.norm(pixels - center, axis=-1) for center in centers], axis=0)
+    return np.asarray(nearest / 6.0, np.float32)
+
+
+def _otsu(distance: Floats) -> float | None:
+    """Return the distance that best parts two groups (Otsu 1979), or None where there is but one."""
+    scaled = np.log1p(distance)
+    top = float(scaled.max())
+    if top < np.log1p(2.0):  # nothing is clearly unlike the border
+        return None
+    threshold, _ = cv2.threshold((scaled * (255 / top)).astype(np.uint8), 0, 255, cv2.THRESH_OTSU)
+    return float(np.clip(np.expm1(threshold * top / 255), 1.8, 12.0))
+
+
+def _refine(photo: Bytes, small: Bytes, mask: NDArray[np.uint8]) -> Floats:
+    """Return the small mask as alpha of the photo's size, its edge drawn to the photo's own.
+
+    The filter's linear model of alpha in colour is made at up to 6 megapixels and only its coefficients are
+    enlarged (He and Sun, Fast Guided Filter, 2015).
+    """
+    height, width = photo.shape[:2]
+    shrink = min(1.0, (_REFINE_PIXELS / (height * width)) ** 0.5)
+    size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
+    guide = photo if size == (width, height) else cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
+    rough = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_CUBIC)
+    scale = max(size) / max(small.shape[:2])
+    rough = cv2.GaussianBlur(np.clip(rough, 0, 1), (0, 0), 0.5 * max(1.0, scale))
+    gray = cv2.cvtColor(guide, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
+    chroma = cv2.cvtColor(guide, cv2.COLOR_RGB2YCrCb)[..., 1:].astype(np.float32) / 255
+    radius = max(2, round(1.6 * scale))
+    alpha = np.mean([_guided(channel, rough, radius) for channel in (gray, chroma[..., 0], chroma[..., 1])], axis=0)
+    # The filter leaves a veil around the edge: what is nearly none is none, what is nearly all is all.
+    alpha = np.clip((alpha - 0.25) / 0.5, 0, 1)
+    # Away from the line the mask is certain.
+    reach = np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
+    near_in = cv2.erode((rough > 0.5).astype(np.uint8), reach)
+    near_out = cv2.dilate((rough > 0.5).astype(np.uint8), reach)
+    alpha = np.where(near_in == 1, 1, np.where(near_out == 0, 0, alpha)).astype(np.float32)
+    return alpha if size == (width, height) else cv2.resize(alpha, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def _guided(guide: Floats, values: Floats, radius: int, regularity: float = 2e-4) -> Floats:
+    """Return `values` filtered so that their edges follow the guide's, both shape (h, w)."""
+    side = (2 * radius + 1, 2 * radius + 1)
+
+    def mean(field: Floats) -> Floats:
+        return cv2.blur(field, side)
+
+    mean_guide, mean_values = mean(guide), mean(values)
+    slope = (mean(guide * values) - mean_guide * mean_values) / (mean(guide * guide) - mean_guide**2 + regularity)
+    return mean(slope) * guide + mean(mean_values - slope * mean_guide)

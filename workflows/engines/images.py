@@ -1,0 +1,104 @@
+"""Writing images, and reading those of strangers."""
+
+import struct
+import zlib
+from io import BytesIO
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from workflows.engines.base import EngineError
+from workflows.engines.palette import Bytes
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP")
+MOST_PIXELS = 50_000_000
+SMALLEST_SIDE = 32
+
+
+class NotAnImage(EngineError):
+    """The trial image is not an image that can be read. Send a JPEG, PNG, WebP, GIF, TIFF or BMP file."""
+
+    code = "not_an_image"
+
+
+class ImageTooLarge(EngineError):
+    """The trial image has {width} x {height} pixels, which is more than 50 megapixels. Send a smaller one."""
+
+    code = "image_too_large"
+
+
+class ImageTooSmall(EngineError):
+    """The trial image has {width} x {height} pixels. Send one with at least 32 pixels on each side."""
+
+    code = "image_too_small"
+
+
+class DamagedImage(EngineError):
+    """The trial image is a {format} file, but a damaged or incomplete one. Upload it again."""
+
+    code = "damaged_image"
+
+
+def read_photo(data: bytes) -> tuple[Bytes, NDArray[np.uint8] | None]:
+    """Return the upright sRGB pixels of an image, shape (h, w, 3), and its alpha, shape (h, w), if it has any.
+
+    Of an animation it is the first frame. Raises NotAnImage, ImageTooLarge, ImageTooSmall or DamagedImage; what is
+    too large is refused by its header, before a pixel of it is decoded.
+    """
+    image = _open(data)
+    width, height = image.size
+    if width * height > MOST_PIXELS:
+        raise ImageTooLarge(width=width, height=height)
+    if min(width, height) < SMALLEST_SIDE:
+        raise ImageTooSmall(width=width, height=height)
+    try:
+        image.load()
+        upright = ImageOps.exif_transpose(image)
+        has_alpha = upright.has_transparency_data
+        if upright.mode.startswith(("I", "F")):
+            upright = _eight_bits(upright)
+        pixels = np.asarray(upright.convert("RGBA" if has_alpha else "RGB"))
+    # Pillow's decoders raise nearly anything on a damaged file: OSError, SyntaxError, ValueError, struct.error …
+    except Exception as error:
+        raise DamagedImage(format=image.format) from error
+    return np.ascontiguousarray(pixels[..., :3]), np.ascontiguousarray(pixels[..., 3]) if has_alpha else None
+
+
+def _open(data: bytes) -> Image.Image:
+    # Image.open() warns of a bomb, or raises, by a limit that is global to the process; the formats' own openers
+    # read the header alone and leave the judgement to us.
+    Image.init()
+    for name in FORMATS:
+        factory, accept = Image.OPEN[name]
+        accepted = accept is None or accept(data[:16])
+        if accepted and not isinstance(accepted, str):
+            try:
+                return factory(BytesIO(data), "")
+            except Exception as error:
+                raise NotAnImage from error
+    raise NotAnImage
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Return an image of 16 or 32 bits, or of floats, as gray bytes; Pillow's own conversion would clip it."""
+    values = np.nan_to_num(np.asarray(image, np.float64), posinf=0.0, neginf=0.0)
+    most = 65535.0 if image.mode.startswith("I;16") or 255 < values.max() <= 65535 else max(values.max(), 1e-9)
+    return Image.fromarray(np.clip(values * (255 / (most if image.mode != "F" else values.max() or 1)), 0, 255).astype(np.uint8))
+
+
+def png(pixels: Bytes) -> bytes:
+    """Return sRGB pixels, shape (h, w, 3) or (h, w, 4), as a PNG that says so (its sRGB chunk, perceptual intent)."""
+    if pixels.shape[2] == 4:
+        order, strategy = cv2.COLOR_RGBA2BGRA, cv2.IMWRITE_PNG_STRATEGY_RLE
+    else:
+        # A dithered picture hardly repeats itself: searching it for repeats costs twice the time and saves nothing.
+        order, strategy = cv2.COLOR_RGB2BGR, cv2.IMWRITE_PNG_STRATEGY_HUFFMAN_ONLY
+    options = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, strategy]
+    _, encoded = cv2.imencode(".png", cv2.cvtColor(pixels, order), options)
+    data = encoded.tobytes()
+    body = b"sRGB\x00"
+    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    after_header = 33  # the signature (8), and IHDR with its length, type and checksum (25)
+    return data[:after_header] + chunk + data[after_header:]

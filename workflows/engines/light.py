@@ -1,0 +1,159 @@
+"""Light on a set: a softbox and its surroundings, soft shadows, and patterns cast through a window or leaves.
+
+Light is computed on a small picture and enlarged, for it is soft; what is sharp is the shapes, and these are not.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import cv2
+import numpy as np
+
+from workflows.engines.camera import STAGE, WALL, Camera
+from workflows.engines.moods import Mood
+from workflows.engines.palette import Floats
+
+_DISTANCE = 5.0
+_KEY_SAMPLES, _DOME_SAMPLES = 56, 40
+_GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))
+
+
+@dataclass(frozen=True)
+class Points:
+    """A surface as the camera sees it: world `x`, `y`, `z`, and the y and z of its normal; shapes broadcast to (h, w)."""
+
+    x: Floats
+    y: Floats | float
+    z: Floats | float
+    normal_y: Floats | float
+    normal_z: Floats | float
+    normal_x: Floats | float = 0.0
+
+
+@dataclass(frozen=True)
+class Rig:
+    """The lamps of a set. `key` and `dome` are points in the world, shape (n, 3); tints are linear RGB around 1."""
+
+    key: Floats
+    dome_up: Floats
+    dome_front: Floats
+    key_tint: Floats
+    fill_tint: Floats
+    contrast: float
+
+    @classmethod
+    def of(cls, mood: Mood, *, turn: float = 0.0, sunlit: bool = False) -> Self:
+        """Return the rig that the mood asks for, the key light turned by `turn` degrees; `sunlit` keeps it small."""
+        azimuth, elevation = math.radians(mood.azimuth + turn), math.radians(mood.elevation)
+        toward = np.array(
+            [math.sin(azimuth) * math.cos(elevation), math.sin(elevation), -math.cos(azimuth) * math.cos(elevation)]
+        )
+        center = np.array([0.0, 0.2, STAGE]) + _DISTANCE * toward
+        side = np.cross(toward, [0.0, 1.0, 0.0])
+        side /= np.linalg.norm(side)
+        above = np.cross(side, toward)
+        radius = 0.04 + 0.08 * mood.softness if sunlit else 0.1 + 1.5 * mood.softness**1.5
+        # A sunflower's pattern covers a disc evenly with any number of points (Vogel 1979).
+        turn_of = np.arange(_KEY_SAMPLES) * _GOLDEN_ANGLE
+        out = radius * np.sqrt((np.arange(_KEY_SAMPLES) + 0.5) / _KEY_SAMPLES)
+        key = center + np.outer(out * np.cos(turn_of), side) + np.outer(out * np.sin(turn_of), above)
+        warmth = mood.warmth
+        return cls(
+            key=key.astype(np.float32),
+            dome_up=_dome(up=True),
+            dome_front=_dome(up=False),
+            key_tint=np.array([1 + 0.10 * warmth, 1.0, 1 - 0.16 * warmth], np.float32),
+            fill_tint=np.array([1 - 0.05 * warmth, 1.0, 1 + 0.08 * warmth], np.float32),
+            contrast=max(mood.contrast, 0.6) if sunlit else mood.contrast,
+        )
+
+    def on(self, points: Points, *, seen: Floats | float = 1.0, open_sky: Floats | float = 1.0) -> Floats:
+        """Return the light on a surface, shape (h, w, 3).
+
+        `seen` is the share of the key light that no object hides, `open_sky` that of the surroundings. Lambert's
+        cosine law, falling off with the square of the distance.
+        """
+        light = np.float32(0)
+        for lamp in self.key[:: _KEY_SAMPLES // 7]:
+            to_x, to_y, to_z = lamp[0] - points.x, lamp[1] - points.y, lamp[2] - points.z
+            squared = to_x**2 + to_y**2 + to_z**2
+            facing = to_x * points.normal_x + to_y * points.normal_y + to_z * points.normal_z
+            light = light + np.maximum(facing, 0) * (_DISTANCE**2 / squared**1.5) / 8
+        key = (1.6 * self.contrast * light * seen)[..., None] * self.key_tint
+        fill = np.broadcast_to((1 - self.contrast) * np.float32(1) * open_sky, key.shape[:2])[..., None] * self.fill_tint
+        return np.asarray(key + fill, np.float32)
+
+
+def _dome(*, up: bool) -> Floats:
+    """Return far lamps spread over the half sphere above the floor, or before the wall, denser at its pole (cosine)."""
+    share = (np.arange(_DOME_SAMPLES) + 0.5) / _DOME_SAMPLES
+    turn = np.arange(_DOME_SAMPLES) * _GOLDEN_ANGLE
+    a, b, pole = np.sqrt(share) * np.cos(turn), np.sqrt(share) * np.sin(turn), np.sqrt(1 - share)
+    directions = np.stack([a, pole, b] if up else [a, b, -pole], axis=1)
+    return (directions * 40 + [0.0, 0.0, STAGE]).astype(np.float32)
+
+
+def unhidden(
+    camera: Camera, lamps: Floats, objects: Sequence[Floats], *, level: float | None = None, wall: float = WALL
+) -> Floats:
+    """Return which share of `lamps` reaches each pixel of a plane past convex `objects`, shape (h, w), 0 to 1.
+
+    The plane is horizontal at the height `level`, or else upright at the depth `wall`. An object is the points of
+    its hull, shape (n, 3): its shadow from one lamp is the hull of its points' shadows.
+    """
+    total = np.zeros((camera.height, camera.width), np.float32)
+    mask = np.empty((camera.height, camera.width), np.uint8)
+    axis, plane = (1, level) if level is not None else (2, wall)
+    sign = 1 if axis == 1 else -1
+    for lamp in lamps:
+        mask.fill(255)
+        for points in objects:
+            before = (lamp[axis] - points[:, axis]) * sign
+            above = (points[:, axis] - plane) * sign
+            if before.min() < 0.05 or above.max() < 0.002:
+                continue
+            reach = (lamp[axis] - plane) / (lamp[axis] - points[:, axis])
+            shadow = lamp + (points - lamp) * reach[:, None]
+            fill(mask, camera.project(shadow), 0)
+        total += mask
+    return cv2.GaussianBlur(total / (255 * len(lamps)), (0, 0), 0.8) if objects else np.ones_like(total)
+
+
+def pattern(camera: Camera, rig: Rig, openings: Sequence[Floats], *, distance: float, on_wall: bool) -> Floats:
+    """Return the share of the key light that falls through `openings` on the wall or the floor, shape (h, w).
+
+    Each opening is a convex polygon, shape (n, 2), given where its light falls on the wall; it hangs `distance`
+    before the wall, so that a larger lamp blurs its edges, and the more the farther they fall.
+    """
+    total = np.zeros((camera.height, camera.width), np.float32)
+    mask = np.empty((camera.height, camera.width), np.uint8)
+    middle = rig.key.mean(axis=0)
+    polygons = []
+    for opening in openings:
+        fallen = np.column_stack([opening, np.full(len(opening), WALL)])
+        polygons.append(fallen + (middle - fallen) * (distance / (WALL - middle[2])))
+    for lamp in rig.key:
+        mask.fill(0)
+        for polygon in polygons:
+            along = polygon - lamp
+            reach = (WALL - lamp[2]) / along[:, 2] if on_wall else -lamp[1] / np.minimum(along[:, 1], -1e-3)
+            fill(mask, camera.project((lamp + along * reach[:, None]).astype(np.float32)), 255)
+        total += mask
+    return total / (255 * len(rig.key))
+
+
+def fill(mask: cv2.typing.MatLike, pixels: Floats, value: int) -> None:
+    """Fill the convex hull of `pixels`, shape (n, 2), in `mask`, its edge antialiased."""
+    hull = cv2.convexHull(np.clip(pixels, -2e4, 2e4).astype(np.float32))
+    cv2.fillConvexPoly(mask, np.rint(hull * 16).astype(np.int32), (value,), cv2.LINE_AA, 4)
+
+
+def corner(distance: Floats | float, height: float) -> Floats:
+    """Return the sky that a long wall of `height` leaves to a floor point `distance` away, 0.5 to 1.
+
+    The view factor of a perpendicular plane: (1 − d / √(d² + h²)) / 2 of the sky is hidden.
+    """
+    away = np.maximum(distance, 0)
+    return np.asarray(1 - 0.5 * (1 - away / np.sqrt(away**2 + height**2)), np.float32)

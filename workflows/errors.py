@@ -1,0 +1,23 @@
+from studio_gateway.errors import DomainError
+
+
+class WorkflowsError(DomainError):
+    """A job could not be had or changed."""
+
+
+class WorkflowDisabled(WorkflowsError):
+    """The workflow {workflow} is switched off at the moment; nothing was charged."""
+
+    code = "workflow_disabled"
+
+
+class JobNotFound(WorkflowsError):
+    """There is no job {job_id}."""
+
+    code = "job_not_found"
+
+
+class NotRefundable(WorkflowsError):
+    """Job {job_id} cannot be refunded: {why}."""
+
+    code = "not_refundable"

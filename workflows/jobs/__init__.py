@@ -1,0 +1,13 @@
+"""The life of a job: every change of a job row is one of these calls.
+
+A change is one conditional UPDATE; when no row moves, somebody else was first. One transaction ends or refunds at most
+one job, and takes its locks in the order job, client.
+"""
+
+from workflows.jobs.accept import submit
+from workflows.jobs.attempts import Attempt, claim, fail, heartbeat, succeed
+from workflows.jobs.queue import reserve
+from workflows.jobs.refunds import refund
+from workflows.jobs.sweeping import overdue, sweep
+
+__all__ = ["Attempt", "claim", "fail", "heartbeat", "overdue", "refund", "reserve", "submit", "succeed", "sweep"]

@@ -1,0 +1,69 @@
+from django.db import transaction
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+
+from billing import ledger
+from studio_gateway.ids import new_ulid
+from workflows.errors import JobNotFound, NotRefundable
+from workflows.models import Job, JobEvent
+
+
+def end_in_failure(row: QuerySet[Job], *, job: Job, code: str, message: str) -> bool:
+    """End `job` in FAILURE and refund it, if `row` still selects it. False: it does not, and nothing was written."""
+    refund_id = new_ulid()
+    with transaction.atomic(durable=True):
+        moved = row.update(
+            status=Job.Status.FAILURE,
+            refund_id=refund_id,
+            ended_at=Now(),
+            lease_until=None,
+            error_code=code,
+            error_message=message,
+        )
+        if not moved:
+            return False
+        JobEvent.objects.create(
+            job=job, kind=JobEvent.Kind.FAILED, attempt=job.attempt, worker=job.worker, detail=f"{code}: {message}"
+        )
+        ledger.refund(
+            client_id=job.client_id,
+            credits=job.credits_cost,
+            entry_id=refund_id,
+            reference=job.pk,
+            reason=f"failed: {code}",
+            closes_job=True,
+        )
+    return True
+
+
+def refund(*, job_id: str, reason: str, actor: str) -> Job:
+    """Refund a job that succeeded: in full, once, for a reason and in somebody's name.
+
+    Raises ReasonRequired, ReasonTooLong, JobNotFound, or NotRefundable for a job that is open or refunded already, also where two
+    people press at once.
+    """
+    ledger.check_reason(reason)
+    job = Job.objects.filter(pk=job_id).first()
+    if job is None:
+        raise JobNotFound(job_id=job_id[:40])
+    refund_id = new_ulid()
+    with transaction.atomic(durable=True):
+        moved = Job.objects.filter(pk=job_id, status=Job.Status.SUCCESS, refund=None).update(refund_id=refund_id)
+        if not moved:
+            job.refresh_from_db()
+            why = "it was refunded already" if job.refund_id else "it is still open; it is refunded by itself if it fails"
+            raise NotRefundable(job_id=job.pk, why=why)
+        JobEvent.objects.create(
+            job=job, kind=JobEvent.Kind.REFUNDED, attempt=job.attempt, detail=f"by {actor}: {reason}"
+        )
+        ledger.refund(
+            client_id=job.client_id,
+            credits=job.credits_cost,
+            entry_id=refund_id,
+            reference=job.pk,
+            reason=reason,
+            actor=actor,
+            closes_job=False,
+        )
+    job.refresh_from_db()
+    return job

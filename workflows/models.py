@@ -1,0 +1,204 @@
+"""Workflows on offer, jobs, what happened to them, and what they made."""
+
+from datetime import timedelta
+
+from django.core.files.storage import default_storage
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Greatest, Now
+
+from billing.models import Client, LedgerEntry, raises_configuration_version
+from studio_gateway.ids import ULIDField, new_ulid
+
+LONGEST_ATTEMPT = timedelta(minutes=15)
+LONGEST_DEADLINE = timedelta(days=1)
+
+
+class Workflow(models.Model):
+    """One thing a client can order; `name` joins it to its code in `workflows.catalogue`."""
+
+    name = models.CharField(max_length=64, primary_key=True)
+    summary = models.CharField(max_length=200)
+    enabled = models.BooleanField(default=True, help_text="Off: its POST is answered with a 503.")
+    time_limit = models.DurationField(
+        default=timedelta(minutes=2),
+        validators=[MinValueValidator(timedelta(seconds=1)), MaxValueValidator(LONGEST_ATTEMPT)],
+        help_text="How long one attempt may take, at most 15 minutes.",
+    )
+    max_attempts = models.IntegerField(default=3, validators=[MinValueValidator(1), MaxValueValidator(20)])
+    deadline = models.DurationField(
+        default=timedelta(minutes=30),
+        validators=[MinValueValidator(timedelta(seconds=1)), MaxValueValidator(LONGEST_DEADLINE)],
+        help_text="How long after accept a job that is still open fails and is refunded, at most a day.",
+    )
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="workflow_time_limit_range",
+                condition=Q(time_limit__range=(timedelta(seconds=1), LONGEST_ATTEMPT)),
+            ),
+            models.CheckConstraint(name="workflow_max_attempts_range", condition=Q(max_attempts__range=(1, 20))),
+            models.CheckConstraint(
+                name="workflow_deadline_range", condition=Q(deadline__range=(timedelta(seconds=1), LONGEST_DEADLINE))
+            ),
+        ]
+        triggers = [raises_configuration_version()]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Job(models.Model):
+    """One accepted order, and its place in the queue.
+
+    The row is the queue: a job is due once `due_at` has passed. `run_after` is when its next attempt may begin,
+    `reserved_until` keeps other brokers away until the claim, and `lease_until` is set while an attempt runs. `attempt`
+    is the number of the latest attempt and the fence that a late worker fails on.
+    """
+
+    class Status(models.TextChoices):
+        NOT_STARTED = "NOT_STARTED"
+        IN_PROGRESS = "IN_PROGRESS"
+        SUCCESS = "SUCCESS"
+        FAILURE = "FAILURE"
+
+    OPEN = (Status.NOT_STARTED, Status.IN_PROGRESS)
+
+    id = ULIDField(primary_key=True, default=new_ulid)
+    request_id = ULIDField(unique=True, null=True)
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="jobs", db_index=False)
+    workflow = models.CharField(max_length=64)
+    spec = models.JSONField()
+    status = models.CharField(max_length=11, choices=Status.choices, default=Status.NOT_STARTED)
+
+    credits_cost = models.IntegerField()
+    charge = models.OneToOneField(LedgerEntry, on_delete=models.PROTECT, related_name="charged_job")
+    refund = models.OneToOneField(LedgerEntry, on_delete=models.PROTECT, related_name="refunded_job", null=True)
+
+    accepted_at = models.DateTimeField(db_default=Now())
+    deadline_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    attempt = models.SmallIntegerField(default=0)
+    max_attempts = models.SmallIntegerField()
+    time_limit = models.DurationField()
+    worker = models.CharField(max_length=100, blank=True)
+    attempt_started_at = models.DateTimeField(null=True)
+    run_after = models.DateTimeField(db_default=Now())
+    reserved_until = models.DateTimeField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    due_at = models.GeneratedField(
+        # PostgreSQL's GREATEST passes over NULLs.
+        expression=Greatest("run_after", "reserved_until", "lease_until"),
+        output_field=models.DateTimeField(),
+        db_persist=True,
+    )
+
+    error_code = models.CharField(max_length=64, blank=True)
+    error_message = models.TextField(blank=True)
+    summary = models.JSONField(default=dict, help_text="What the engine says of its work.")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="job_status_known", condition=Q(status__in=["NOT_STARTED", "IN_PROGRESS", "SUCCESS", "FAILURE"])
+            ),
+            # P3: the database knows no failure without its refund.
+            models.CheckConstraint(name="job_failure_has_refund", condition=~Q(status="FAILURE") | Q(refund__isnull=False)),
+            models.CheckConstraint(
+                name="job_open_has_no_refund",
+                condition=~Q(status__in=["NOT_STARTED", "IN_PROGRESS"]) | Q(refund__isnull=True),
+            ),
+            models.CheckConstraint(
+                name="job_ended_at_says_ended",
+                condition=Q(status__in=["NOT_STARTED", "IN_PROGRESS"], ended_at__isnull=True)
+                | Q(status__in=["SUCCESS", "FAILURE"], ended_at__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="job_failure_says_why", condition=Q(status="FAILURE") ^ Q(error_code="")
+            ),
+            models.CheckConstraint(
+                name="job_lease_only_while_running", condition=Q(lease_until__isnull=True) | Q(status="IN_PROGRESS")
+            ),
+            models.CheckConstraint(
+                name="job_attempt_range", condition=Q(attempt__gte=0) & Q(attempt__lte=F("max_attempts"))
+            ),
+            models.CheckConstraint(
+                name="job_started_says_attempted",
+                condition=Q(status="NOT_STARTED", attempt=0) | ~Q(status="NOT_STARTED"),
+            ),
+            models.CheckConstraint(name="job_credits_cost_not_negative", condition=Q(credits_cost__gte=0)),
+        ]
+        indexes = [
+            # The broker's reader: the next due job of the next client.
+            models.Index(
+                name="job_queue", fields=["client", "due_at", "id"], condition=Q(status__in=["NOT_STARTED", "IN_PROGRESS"])
+            ),
+            # The sweep's reader: open jobs past their deadline.
+            models.Index(
+                name="job_open_by_deadline",
+                fields=["deadline_at"],
+                condition=Q(status__in=["NOT_STARTED", "IN_PROGRESS"]),
+            ),
+            # The sweep's and the supervisor's reader: running attempts, lapsed ones first.
+            models.Index(name="job_leases", fields=["lease_until"], condition=Q(lease_until__isnull=False)),
+            # The admin's and the API's lists of one client's jobs, newest first.
+            models.Index(name="job_by_client", fields=["client", "-id"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class JobEvent(models.Model):
+    """One thing that happened to a job after it was accepted."""
+
+    class Kind(models.TextChoices):
+        STARTED = "started"
+        WAITING = "waiting"
+        SUCCEEDED = "succeeded"
+        FAILED = "failed"
+        REFUNDED = "refunded"
+
+    job = models.ForeignKey(Job, on_delete=models.PROTECT, related_name="events")
+    at = models.DateTimeField(db_default=Now())
+    kind = models.CharField(max_length=16, choices=Kind.choices)
+    attempt = models.SmallIntegerField()
+    worker = models.CharField(max_length=100, blank=True)
+    detail = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.kind} (attempt {self.attempt})"
+
+
+class Output(models.Model):
+    """One file that a job made, in storage under `key`."""
+
+    job = models.ForeignKey(Job, on_delete=models.PROTECT, related_name="outputs", db_index=False)
+    position = models.SmallIntegerField()
+    name = models.CharField(max_length=100)
+    key = models.CharField(max_length=300, unique=True)
+    content_type = models.CharField(max_length=100)
+    size = models.IntegerField(help_text="Bytes.")
+    sha256 = models.CharField(max_length=64)
+    width = models.IntegerField(help_text="Pixels.")
+    height = models.IntegerField(help_text="Pixels.")
+    details = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [models.UniqueConstraint(name="output_position_once", fields=["job", "position"])]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def url(self) -> str:
+        """A signed URL that expires."""
+        return default_storage.url(self.key)

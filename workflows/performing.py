@@ -1,0 +1,118 @@
+"""One attempt, from the engine to the rows: what a worker process does with a claimed job."""
+
+import hashlib
+import logging
+import threading
+from types import TracebackType
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import Error, InterfaceError, OperationalError, connection
+from django_q.exceptions import TimeoutException
+from ulid import ULID
+
+from workflows import jobs
+from workflows.catalogue import DEFINITIONS, Order
+from workflows.engines.base import EngineError, File
+from workflows.jobs import Attempt
+from workflows.models import Output
+from workflows.storage import delete_quietly, output_key
+
+logger = logging.getLogger(__name__)
+
+HEARTBEAT_SECONDS = 3.0
+
+
+class Heartbeat:
+    """Renews an attempt's lease from a thread, while the engine computes in the main one."""
+
+    def __init__(self, attempt: Attempt) -> None:
+        self._attempt = attempt
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name=f"heartbeat-{attempt.job.pk}", daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+
+    def _beat(self) -> None:
+        while not self._stop.wait(HEARTBEAT_SECONDS):
+            try:
+                if not jobs.heartbeat(self._attempt):
+                    break
+            except Error:
+                # The database is away. The lease may lapse meanwhile; then the fence decides.
+                logger.exception("no heartbeat for job %s", self._attempt.job.pk)
+                connection.close()
+        connection.close()
+
+
+def perform(attempt: Attempt) -> None:
+    """Run the engine, store what it made, and end the attempt.
+
+    Whatever the engine raises ends in the job's row. A time limit is recorded and passed on, because django-q2 replaces
+    the process then. Files of an attempt that came too late are deleted; those of one whose commit went unanswered stay,
+    because the job may have them.
+    """
+    job = attempt.job
+    stored: list[Output] = []
+    try:
+        with Heartbeat(attempt):
+            definition = DEFINITIONS[job.workflow]
+            # The same for each attempt of a job: a second one makes what the first would have made.
+            seed = int(ULID.from_str(job.pk))
+            result = definition.perform(Order(client=job.client, spec=job.spec, seed=seed))
+            for file in result.files:
+                stored.append(_store(attempt, file, position=len(stored)))
+            kept = jobs.succeed(attempt, outputs=stored, summary=result.summary)
+    except EngineError as error:
+        kept = False
+        jobs.fail(attempt, code=error.code, message=error.message, technical=error.technical)
+    except TimeoutException:
+        # It may have struck in the middle of a statement: that connection is not to be used again.
+        connection.close()
+        seconds = round(job.time_limit.total_seconds())
+        jobs.fail(
+            attempt,
+            code="time_limit_exceeded",
+            message=f"The attempt took longer than the {seconds} s that this workflow allows.",
+            technical=True,
+        )
+        raise
+    except (OperationalError, InterfaceError):
+        logger.exception("attempt %s of job %s ended without an answer from the database", attempt.number, job.pk)
+        connection.close()
+        return
+    except Exception:
+        kept = False
+        logger.exception("attempt %s of job %s failed", attempt.number, job.pk)
+        jobs.fail(
+            attempt,
+            code="internal_error",
+            message="Something broke on our side while the images were made.",
+            technical=True,
+        )
+    if not kept:
+        for key, why in delete_quietly([output.key for output in stored]):
+            logger.warning("orphan %s could not be deleted: %s", key, why)
+
+
+def _store(attempt: Attempt, file: File, *, position: int) -> Output:
+    job = attempt.job
+    key = output_key(client_id=job.client_id, job_id=job.pk, attempt=attempt.number, name=file.name)
+    return Output(
+        job=job,
+        position=position,
+        name=file.name,
+        key=default_storage.save(key, ContentFile(file.data)),
+        content_type=file.content_type,
+        size=len(file.data),
+        sha256=hashlib.sha256(file.data).hexdigest(),
+        width=file.width,
+        height=file.height,
+        details=file.details,
+    )

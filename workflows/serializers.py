@@ -1,0 +1,126 @@
+"""The bodies that the published contract names, one serializer per component, fields in its order."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from studio_gateway.api.fields import (
+    StrictBoolean,
+    StrictInteger,
+    StrictList,
+    StrictObject,
+    StrictSerializer,
+    StrictString,
+)
+from workflows.models import Job, Output
+
+
+class BackgroundGeneratorRequest(StrictSerializer):
+    """POST /v1/background-generator — a catalog-background spec."""
+
+    image_model = StrictString(required=False, allow_null=True)
+    eval_enabled = StrictBoolean(required=False, allow_null=True)
+    resolution = StrictString(required=False, allow_null=True)
+    aspect_ratio = StrictString(required=False, allow_null=True)
+    seed = StrictInteger(required=False, allow_null=True)
+    on_technical_failure = StrictString(required=False, allow_null=True)
+    display_name = StrictString(required=False, default="")
+    scene_type = StrictString()
+    mood = StrictString()
+    dominant_colors = StrictList(required=False, child=StrictString())
+    metadata = StrictObject(required=False)
+    pilot_brand = StrictString(required=False, allow_null=True)
+
+
+class ExtractionContext(StrictSerializer):
+    """Caller hints to target the on-sale item. Mirrors studio.schema.extraction.ExtractionContext."""
+
+    max_items = StrictInteger(required=False, allow_null=True, min_value=1)
+    product_name = StrictString(required=False, allow_null=True)
+    product_description = StrictString(required=False, allow_null=True)
+
+
+class ExtractTrialItemsRequest(StrictSerializer):
+    """Extraction submission."""
+
+    trial_image = StrictString(help_text="S3 object key of the model / trial image to extract items from.")
+    runtime_config = StrictObject(required=False, allow_null=True)
+    extraction_context = ExtractionContext(required=False, allow_null=True)
+
+
+class WorkflowAcceptedResponse(serializers.ModelSerializer[Job]):
+    """Returned synchronously from any POST /v1/{name} (202)."""
+
+    request_id = serializers.CharField(help_text="26-char ULID — correlates with the row in request_logs.")
+    job_id = serializers.CharField(source="id", allow_null=True)
+    status = serializers.ChoiceField(
+        choices=Job.Status.choices,
+        default=Job.Status.NOT_STARTED,
+        help_text="Studio’s job status at submit time. Almost always NOT_STARTED in this 202.",
+    )
+    credits_cost = serializers.IntegerField(
+        help_text="Credits deducted from the calling client. Refunded automatically on any failure path."
+    )
+
+    class Meta:
+        model = Job
+        fields = ["request_id", "job_id", "status", "credits_cost"]
+
+
+class OutputSerializer(serializers.ModelSerializer[Output]):
+    """One file that a job made; `url` is signed and expires."""
+
+    url = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Output
+        fields = ["name", "url", "content_type", "size", "sha256", "width", "height", "details"]
+
+    def get_url(self, output: Output) -> str:
+        return output.url
+
+
+class JobErrorSerializer(serializers.Serializer[Any]):
+    """Why a job failed."""
+
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class JobSerializer(serializers.ModelSerializer[Job]):
+    """A job as its client sees it."""
+
+    job_id = serializers.CharField(source="id")
+    credits_charged = serializers.IntegerField(source="credits_cost")
+    credits_refunded = serializers.SerializerMethodField()
+    attempts = serializers.IntegerField(source="attempt")
+    error = serializers.SerializerMethodField()
+    outputs = OutputSerializer(many=True)
+
+    class Meta:
+        model = Job
+        fields = [
+            "job_id",
+            "request_id",
+            "workflow",
+            "status",
+            "spec",
+            "credits_cost",
+            "credits_charged",
+            "credits_refunded",
+            "accepted_at",
+            "started_at",
+            "ended_at",
+            "deadline_at",
+            "attempts",
+            "max_attempts",
+            "error",
+            "summary",
+            "outputs",
+        ]
+
+    def get_credits_refunded(self, job: Job) -> int:
+        return 0 if job.refund_id is None else job.credits_cost
+
+    def get_error(self, job: Job) -> dict[str, str] | None:
+        return {"code": job.error_code, "message": job.error_message} if job.error_code else None

@@ -1,0 +1,83 @@
+"""Where images live: Django's default storage, with keys like `clients/7/jobs/01H…/1/background.png`."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.files.storage import FileSystemStorage, default_storage
+from django.core.signing import BadSignature, TimestampSigner
+from django.utils.encoding import filepath_to_uri
+
+from billing.models import Client
+from workflows.engines.base import EngineError
+
+# The largest photo that is read into memory, in bytes.
+MAX_PHOTO_BYTES = 64 * 1024 * 1024
+
+_signer = TimestampSigner(salt="workflows.storage", sep=".")
+
+
+class SignedFileSystemStorage(FileSystemStorage):
+    """Files below a folder, whose URLs carry a signature that expires (`settings.OUTPUT_URL_SECONDS`)."""
+
+    def url(self, name: str | None) -> str:
+        assert name is not None
+        signature = _signer.sign(name).removeprefix(f"{name}.")
+        return f"{self.base_url}{filepath_to_uri(name)}?signature={signature}"
+
+
+def signature_holds(*, key: str, signature: str) -> bool:
+    """Tell whether `signature` was made for `key`, less than OUTPUT_URL_SECONDS ago."""
+    try:
+        _signer.unsign(f"{key}.{signature}", max_age=settings.OUTPUT_URL_SECONDS)
+    except BadSignature:
+        return False
+    return True
+
+
+class TrialImageNotFound(EngineError):
+    """There is no image {key!r}. A trial_image is the key of a stored object below {prefixes}."""
+
+    code = "trial_image_not_found"
+
+
+class TrialImageTooLarge(EngineError):
+    """The trial image has {size} bytes; at most {limit} are taken."""
+
+    code = "trial_image_too_large"
+
+
+def read_trial_image(*, client: Client, key: str) -> bytes:
+    """Return the bytes of a client's image.
+
+    Raises TrialImageNotFound for what is missing and, in the same words, for what lies outside the client's prefixes;
+    TrialImageTooLarge beyond MAX_PHOTO_BYTES. What the storage itself raises (OSError) is a technical failure.
+    """
+    missing = TrialImageNotFound(key=key[:200], prefixes=" or ".join(client.readable_prefixes))
+    parts = key.split("/")
+    if "\\" in key or any(part in ("", ".", "..") for part in parts):
+        raise missing
+    if not any(key.startswith(prefix) for prefix in client.readable_prefixes):
+        raise missing
+    try:
+        with default_storage.open(key) as file:
+            if file.size > MAX_PHOTO_BYTES:
+                raise TrialImageTooLarge(size=file.size, limit=MAX_PHOTO_BYTES)
+            return file.read()
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+        raise missing from error
+
+
+def output_key(*, client_id: int, job_id: str, attempt: int, name: str) -> str:
+    """Return the key of an output; the attempt in it keeps a late worker's files apart from the winner's."""
+    return f"clients/{client_id}/jobs/{job_id}/{attempt}/{name}"
+
+
+def delete_quietly(keys: list[str]) -> list[Any]:
+    """Delete files that nothing refers to; return what could not be deleted, with its error."""
+    failed = []
+    for key in keys:
+        try:
+            default_storage.delete(key)
+        except OSError as error:
+            failed.append((key, error))
+    return failed

@@ -1,0 +1,85 @@
+"""`manage.py worker`: one qcluster, watched and replaced, and the sweep."""
+
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import Error, connection
+from django.db.models import F, Max
+from django.db.models.functions import Now
+
+from studio_gateway.processes import block_signals, kill, spawn, stop, wait_for_signal
+from workflows import jobs
+from workflows.models import Job, JobEvent
+
+logger = logging.getLogger(__name__)
+
+SWEEP_SECONDS = 2.0
+# A cluster with an idle worker that lets a due job wait this long is wedged.
+STALL_SECONDS = 10.0
+# How long running jobs may go on after SIGTERM; what is not done then is another worker's next attempt.
+DRAIN_SECONDS = 30.0
+
+
+class Supervisor:
+    """Runs a qcluster in a process group of its own and replaces it whole when it ends or stands still.
+
+    A killed worker process can take the queue's lock with it, and a killed sentinel leaves the rest running headless;
+    neither shows in the processes that are left. So what is watched is progress: the jobs this worker starts.
+    """
+
+    def __init__(self) -> None:
+        self.name = f"{socket.gethostname()}:{os.getpid()}"
+        self._seen_event = 0
+        self._moving_at = time.monotonic()
+
+    def run(self) -> None:
+        """Work until SIGTERM or SIGINT; then drain and return."""
+        block_signals()
+        cluster = self._start()
+        while wait_for_signal(SWEEP_SECONDS) not in (signal.SIGTERM, signal.SIGINT):
+            try:
+                ended = jobs.sweep()
+                if ended:
+                    logger.warning("sweep: %s job(s) failed and refunded", ended)
+                wedged = self._wedged()
+            except Error:
+                logger.exception("no sweep: the database is away")
+                connection.close()
+                self._moving_at = time.monotonic()
+                continue
+            if cluster.poll() is not None or wedged:
+                logger.critical("the cluster %s; starting another", "stands still" if wedged else "ended")
+                kill(cluster)
+                cluster = self._start()
+        stop(cluster, seconds=DRAIN_SECONDS)
+
+    def _start(self):  # type: ignore[no-untyped-def]
+        self._moving_at = time.monotonic()
+        return spawn([sys.executable, "manage.py", "qcluster"], env={"STUDIO_WORKER": self.name})
+
+    def _wedged(self) -> bool:
+        """Tell whether due jobs have been waiting for STALL_SECONDS while this cluster, not busy, started none."""
+        newest = JobEvent.objects.aggregate(newest=Max("pk"))["newest"] or 0
+        moving = JobEvent.objects.filter(pk__gt=self._seen_event, pk__lte=newest, worker=self.name).exists()
+        self._seen_event = newest
+        if moving or not self._waiting() or self._busy():
+            self._moving_at = time.monotonic()
+        return time.monotonic() - self._moving_at > STALL_SECONDS
+
+    def _waiting(self) -> bool:
+        return Job.objects.filter(
+            status__in=Job.OPEN,
+            due_at__lte=Now() - timedelta(seconds=SWEEP_SECONDS),
+            attempt__lt=F("max_attempts"),
+            deadline_at__gt=Now(),
+        ).exists()
+
+    def _busy(self) -> bool:
+        running = Job.objects.filter(lease_until__gt=Now(), worker=self.name).count()
+        return running >= settings.WORKER_PROCESSES
