@@ -16,7 +16,7 @@ from workflows.catalogue import DEFINITIONS, Order
 from workflows.engines.base import EngineError, File
 from workflows.jobs import Attempt
 from workflows.models import Output
-from workflows.storage import delete_quietly, output_key
+from workflows.storage import output_key
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +82,7 @@ def perform(attempt: Attempt) -> None:
             message=f"The attempt took longer than the {seconds} s that this workflow allows.",
             technical=True,
         )
+        _drop(stored)
         raise
     except (OperationalError, InterfaceError):
         logger.exception("attempt %s of job %s ended without an answer from the database", attempt.number, job.pk)
@@ -97,8 +98,7 @@ def perform(attempt: Attempt) -> None:
             technical=True,
         )
     if not kept:
-        for key, why in delete_quietly([output.key for output in stored]):
-            logger.warning("orphan %s could not be deleted: %s", key, why)
+        _drop(stored)
 
 
 def _store(attempt: Attempt, file: File, *, position: int) -> Output:
@@ -116,3 +116,11 @@ def _store(attempt: Attempt, file: File, *, position: int) -> Output:
         height=file.height,
         details=file.details,
     )
+
+
+def _drop(stored: list[Output]) -> None:
+    for output in stored:
+        try:
+            default_storage.delete(output.key)
+        except OSError as error:
+            logger.warning("orphan %s could not be deleted: %s", output.key, error)
