@@ -99,7 +99,10 @@ def _items(pixels: Bytes, alpha: Floats) -> list[_Item]:
         if not (wide and high):
             continue
         pad = 2 + round(_PADDING * max(wide, high))
-        rows, columns = slice(max(0, y - pad), min(height, y + high + pad)), slice(max(0, x - pad), min(width, x + wide + pad))
+        rows, columns = (
+            slice(max(0, y - pad), min(height, y + high + pad)),
+            slice(max(0, x - pad), min(width, x + wide + pad)),
+        )
         visible = own[rows, columns]
         cutout = np.dstack([pixels[rows, columns], np.rint(visible * 255).astype(np.uint8)])
         cutout[cutout[..., 3] == 0] = 0  # the background is the client's: what is cut away is gone
@@ -115,7 +118,9 @@ def _items(pixels: Bytes, alpha: Floats) -> list[_Item]:
     return found
 
 
-def _nearest_owner(labels: np.ndarray[Any, np.dtype[np.int32]], large: list[int]) -> np.ndarray[Any, np.dtype[np.int32]]:
+def _nearest_owner(
+    labels: np.ndarray[Any, np.dtype[np.int32]], large: list[int]
+) -> np.ndarray[Any, np.dtype[np.int32]]:
     """Return for each pixel the large item that it belongs to: its own, or the nearest within a few pixels; or 0.
 
     An item's soft edge lies outside of its opened mask, and must still come with it.

@@ -41,8 +41,8 @@ class _Drawing:
         self.width, self.height, self.rng = width, height, rng
         self.scale = min(width / _WIDTH, height / _HEIGHT)
         # Positions in the 1600 × 1200 that the garments are described in.
-        self.x = ((np.arange(width, dtype=np.float32)[None] + 0.5 - width / 2) / self.scale + _WIDTH / 2)
-        self.y = ((np.arange(height, dtype=np.float32)[:, None] + 0.5 - height / 2) / self.scale + _HEIGHT / 2)
+        self.x = (np.arange(width, dtype=np.float32)[None] + 0.5 - width / 2) / self.scale + _WIDTH / 2
+        self.y = (np.arange(height, dtype=np.float32)[:, None] + 0.5 - height / 2) / self.scale + _HEIGHT / 2
         self.light = linear(_SURFACE) * plaster(rng).at(self.x / 560, self.y / 560)
 
     def lay(self, garment: Garment) -> Floats:

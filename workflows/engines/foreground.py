@@ -21,7 +21,8 @@ def alpha_of(photo: Bytes, given: NDArray[np.uint8] | None = None) -> Floats:
 
     `photo` is sRGB, shape (h, w, 3); `given` its own alpha, which is believed if it cuts something out.
     """
-    if given is not None and given.min() < 128 <= given.max():
+    # An alpha that is all opaque says nothing; one that is all clear says that there is nothing.
+    if given is not None and given.min() < 128:
         return given.astype(np.float32) / 255
     height, width = photo.shape[:2]
     shrink = min(1.0, _LONG_SIDE / max(height, width))

@@ -1,5 +1,6 @@
 """Writing images, and reading those of strangers."""
 
+import contextlib
 import struct
 import zlib
 from io import BytesIO
@@ -55,7 +56,9 @@ def read_photo(data: bytes) -> tuple[Bytes, NDArray[np.uint8] | None]:
         raise ImageTooSmall(width=width, height=height)
     try:
         image.load()
-        upright = ImageOps.exif_transpose(image)
+        upright = image
+        with contextlib.suppress(Exception):  # a camera's broken metadata is no reason to refuse its photo
+            upright = ImageOps.exif_transpose(image)
         has_alpha = upright.has_transparency_data
         if upright.mode.startswith(("I", "F")):
             upright = _eight_bits(upright)
@@ -84,8 +87,8 @@ def _open(data: bytes) -> Image.Image:
 def _eight_bits(image: Image.Image) -> Image.Image:
     """Return an image of 16 or 32 bits, or of floats, as gray bytes; Pillow's own conversion would clip it."""
     values = np.nan_to_num(np.asarray(image, np.float64), posinf=0.0, neginf=0.0)
-    most = 65535.0 if image.mode.startswith("I;16") or 255 < values.max() <= 65535 else max(values.max(), 1e-9)
-    return Image.fromarray(np.clip(values * (255 / (most if image.mode != "F" else values.max() or 1)), 0, 255).astype(np.uint8))
+    full = max(values.max(), 65535.0 if image.mode.startswith("I") and values.max() > 255 else 1.0)
+    return Image.fromarray(np.clip(values * (255 / full), 0, 255).astype(np.uint8))
 
 
 def png(pixels: Bytes) -> bytes:

@@ -82,7 +82,9 @@ class Rig:
             facing = to_x * points.normal_x + to_y * points.normal_y + to_z * points.normal_z
             light = light + np.maximum(facing, 0) * (_DISTANCE**2 / squared**1.5) / 8
         key = (1.6 * self.contrast * light * seen)[..., None] * self.key_tint
-        fill = np.broadcast_to((1 - self.contrast) * np.float32(1) * open_sky, key.shape[:2])[..., None] * self.fill_tint
+        fill = (
+            np.broadcast_to((1 - self.contrast) * np.float32(1) * open_sky, key.shape[:2])[..., None] * self.fill_tint
+        )
         return np.asarray(key + fill, np.float32)
 
 

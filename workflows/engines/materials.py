@@ -60,7 +60,9 @@ def paint(rng: np.random.Generator) -> Material:
 
 def plaster(rng: np.random.Generator) -> Material:
     """Hand-trowelled plaster: broad clouds with fine strokes."""
-    return Material(_gray(1 + 0.035 * noise(rng, slope=1.7, stretch=0.6) + 0.012 * noise(rng, slope=0.6, coarsest=24)), 2.1)
+    return Material(
+        _gray(1 + 0.035 * noise(rng, slope=1.7, stretch=0.6) + 0.012 * noise(rng, slope=0.6, coarsest=24)), 2.1
+    )
 
 
 def concrete(rng: np.random.Generator) -> Material:
@@ -81,7 +83,9 @@ def wood(rng: np.random.Generator) -> Material:
     # Each board is cut from elsewhere in the tree: its rings, tone and fibres are shifted.
     shift = rng.integers(0, length, boards)
     warp = np.stack([np.roll(warp[row], shift[board[row]]) for row in rows])
-    rings = np.sin((rows[:, None] / length * 22 + rng.uniform(0, 9, boards)[board][:, None] + warp * 1.5) * 2 * np.pi / 2)
+    rings = np.sin(
+        (rows[:, None] / length * 22 + rng.uniform(0, 9, boards)[board][:, None] + warp * 1.5) * 2 * np.pi / 2
+    )
     tone = rng.normal(0, 0.11, boards)[board][:, None]
     grain = 0.11 * rings + 0.07 * fibre + tone
     inside = (rows * boards / length) % 1
@@ -98,8 +102,13 @@ def marble(rng: np.random.Generator) -> Material:
     grid_y, grid_x = np.mgrid[0:_SIDE, 0:_SIDE].astype(np.float32)
 
     def bent(field: Floats, by: float) -> Floats:
-        return cv2.remap(field, np.mod(grid_x + by * bend_x, _SIDE), np.mod(grid_y + by * bend_y, _SIDE),
-                         cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+        return cv2.remap(
+            field,
+            np.mod(grid_x + by * bend_x, _SIDE),
+            np.mod(grid_y + by * bend_y, _SIDE),
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_WRAP,
+        )
 
     bold = bent(noise(rng, slope=1.7, stretch=0.55), 46)
     fine = bent(noise(rng, slope=1.35), 30)

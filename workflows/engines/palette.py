@@ -96,6 +96,9 @@ def main_colors(pixels: Bytes, *, count: int = 6) -> list[tuple[str, float]]:
         nearest = ((points[:, None] - centers[None]) ** 2).sum(axis=2).argmin(axis=1)
         centers = np.array([points[nearest == k].mean(axis=0) for k in range(len(centers)) if (nearest == k).any()])
     nearest = ((points[:, None] - centers[None]) ** 2).sum(axis=2).argmin(axis=1)
-    shares = [(hex_of(chosen[nearest == k].mean(axis=0)), float((nearest == k).mean())) for k in range(len(centers))
-              if (nearest == k).any()]
+    shares = [
+        (hex_of(chosen[nearest == k].mean(axis=0)), float((nearest == k).mean()))
+        for k in range(len(centers))
+        if (nearest == k).any()
+    ]
     return [(color, round(share, 3)) for color, share in sorted(shares, key=lambda one: -one[1]) if share >= 0.01]

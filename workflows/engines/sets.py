@@ -95,7 +95,9 @@ def _balls(studio: Studio, colors: list[Floats]) -> list[Prop]:
         side = -1 if index % 2 else 1
         z = STAGE + 0.45 - 0.42 * (index // 2)
         radius = float(rng.uniform(0.15, 0.18)) * 0.86 ** (index // 2)
-        balls.append(Ball(f"ball {index}", color, side * (reach - 0.1 * (index // 2) + rng.uniform(-0.03, 0.03)), z, radius))
+        balls.append(
+            Ball(f"ball {index}", color, side * (reach - 0.1 * (index // 2) + rng.uniform(-0.03, 0.03)), z, radius)
+        )
     return balls
 
 
@@ -252,8 +254,13 @@ def _drapery(studio: Studio) -> list[Layer]:
 
     def bent(field: Floats, across: float, down: float, shift: float) -> Floats:
         u, v = np.broadcast_arrays(view.x * across + shift, view.y * down)
-        return cv2.remap(field, np.mod(u * 256, 256).astype(np.float32), np.mod(v * 256, 256).astype(np.float32),
-                         cv2.INTER_CUBIC, borderMode=cv2.BORDER_WRAP)
+        return cv2.remap(
+            field,
+            np.mod(u * 256, 256).astype(np.float32),
+            np.mod(v * 256, 256).astype(np.float32),
+            cv2.INTER_CUBIC,
+            borderMode=cv2.BORDER_WRAP,
+        )
 
     slant = rng.uniform(-0.25, 0.25)
     sway = cv2.GaussianBlur(bent(fields[0], 0.35, 0.22, 0.3), (0, 0), 4)
