@@ -30,7 +30,7 @@ class View:
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole at the height `_HEIGHT`, whose horizon is placed so that the floor takes a good share of the picture."""
+    """A pinhole at the height `_HEIGHT`, its horizon placed so that the floor takes a good share of the picture."""
 
     width: int
     height: int

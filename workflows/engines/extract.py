@@ -137,7 +137,7 @@ def _nearest_owner(
 
 def _named_colors(text: str) -> set[str]:
     """Return the colours (#rrggbb) that the text names."""
-    names = {name: () for name in (*palette.SHOP_COLORS, *ImageColor.colormap)}
+    names = dict.fromkeys((*palette.SHOP_COLORS, *ImageColor.colormap), ())
     return {palette.parse_color(name) for name in words.find(text, names)}
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from workflows.engines.palette import Bytes, Floats, lab
 
-_LONG_SIDE = 576
+_LONG_SIDE = 512
 _SHADOW_WEIGHT = 0.45  # of lightness against hue: a shadow changes the first alone
 _REFINE_PIXELS = 6_000_000
 _FAINT_CONTRAST = 0.004  # squared distance of two sRGB colours of 0 to 1 that noise may bridge
@@ -55,7 +55,7 @@ def _segment(small: Bytes) -> NDArray[np.uint8] | None:
     cv2.setRNGSeed(7)  # GrabCut starts with a random k-means
     try:
         cv2.grabCut(cv2.GaussianBlur(small, (3, 3), 0)[..., ::-1].copy(), labels, None, np.zeros((1, 65)),
-                    np.zeros((1, 65)), 4, cv2.GC_INIT_WITH_MASK)  # fmt: skip
+                    np.zeros((1, 65)), 3, cv2.GC_INIT_WITH_MASK)  # fmt: skip
     except cv2.error:  # too few pixels of one kind for its colour models
         return foreground.astype(np.uint8)
     mask = np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)

@@ -22,7 +22,7 @@ _GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))
 
 @dataclass(frozen=True)
 class Points:
-    """A surface as the camera sees it: world `x`, `y`, `z`, and the y and z of its normal; shapes broadcast to (h, w)."""
+    """A surface as the camera sees it: its places in the world and its normals there, of shapes that make (h, w)."""
 
     x: Floats
     y: Floats | float
@@ -80,7 +80,7 @@ class Rig:
             to_x, to_y, to_z = lamp[0] - points.x, lamp[1] - points.y, lamp[2] - points.z
             squared = to_x**2 + to_y**2 + to_z**2
             facing = to_x * points.normal_x + to_y * points.normal_y + to_z * points.normal_z
-            light = light + np.maximum(facing, 0) * (_DISTANCE**2 / squared**1.5) / 8
+            light = light + np.maximum(facing, 0) * (_DISTANCE**2 / 8) / (squared * np.sqrt(squared))
         key = (1.6 * self.contrast * light * seen)[..., None] * self.key_tint
         fill = (
             np.broadcast_to((1 - self.contrast) * np.float32(1) * open_sky, key.shape[:2])[..., None] * self.fill_tint

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,8 +11,9 @@ from PIL import ImageColor
 
 from workflows.engines.base import EngineError, quoted
 
-Floats = NDArray[np.float32]
-Bytes = NDArray[np.uint8]
+# float32 and uint8; not said to the type checker, which takes a sum of float32 arrays for float64 too often.
+Floats = NDArray[Any]
+Bytes = NDArray[Any]
 
 # What shops call colours and CSS does not; a name that both have (olive, tan) is CSS's.
 SHOP_COLORS = {

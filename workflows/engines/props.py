@@ -31,7 +31,7 @@ class Plinth:
 
     def hull(self) -> Floats:
         ring = np.stack([self.x + self.radius * np.cos(_TURN), 0 * _TURN, self.z + self.radius * np.sin(_TURN)], axis=1)
-        return np.concatenate([ring, ring + [0, self.height, 0]]).astype(np.float32)
+        return np.concatenate([ring, ring + np.array([0, self.height, 0])]).astype(np.float32)
 
     def layers(self, camera: Camera, small: Camera, rig: Rig, others: Sequence[Floats]) -> list[Layer]:
         """Return its side and its top, lit by `rig` past the hulls of `others`."""

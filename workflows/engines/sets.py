@@ -8,7 +8,7 @@ import numpy as np
 
 from workflows.engines.camera import FOCAL, STAGE, WALL, Camera, View
 from workflows.engines.light import Points, Rig, corner, pattern, unhidden
-from workflows.engines.materials import MATERIALS, Material, noise
+from workflows.engines.materials import Material, Noise, make
 from workflows.engines.moods import Mood
 from workflows.engines.palette import Floats, linear
 from workflows.engines.props import Arch, Ball, Plinth, Prop
@@ -33,8 +33,7 @@ class Studio:
         return np.random.Generator(np.random.PCG64(np.random.SeedSequence(self.seed, spawn_key=key)))
 
     def material(self, name: str) -> Material:
-        made = MATERIALS[name](self.random(name))
-        return made.for_scale(self.camera.scale * FOCAL / STAGE)
+        return make(name, self.random(name), pixels=self.camera.scale * FOCAL / STAGE)
 
     def color(self, index: int) -> Floats:
         return self.colors[index % len(self.colors)]
@@ -127,7 +126,7 @@ def _room(
     if studio.scene.material in ("wood", "marble", "linen"):
         wall_material = "paint"
     wall = studio.material(wall_material or "paint")
-    floor = studio.material(floor_material or "paint")
+    floor = wall if floor_material == wall_material else studio.material(floor_material or "paint")
     floor_color = studio.color(0 if one_color else 1)
     if floor.color and not (studio.asked and len(studio.colors) > 1):
         floor_color = linear(floor.color)
@@ -250,7 +249,7 @@ def _drapery(studio: Studio) -> list[Layer]:
     rng = studio.random("drapery")
     small = camera.smaller(min(500_000, camera.width * camera.height))
     view = small.view()
-    fields = [cv2.resize(noise(studio.random(f"folds {k}"), slope=2.4), (256, 256)) for k in range(2)]
+    fields = [Noise(studio.random(f"folds {k}"), 256)(slope=2.4) for k in range(2)]
 
     def bent(field: Floats, across: float, down: float, shift: float) -> Floats:
         u, v = np.broadcast_arrays(view.x * across + shift, view.y * down)
@@ -277,7 +276,7 @@ def _drapery(studio: Studio) -> list[Layer]:
     facing = (lamp[2] - slope_x * lamp[0] + slope_y * lamp[1]) / length
     wrap = 0.25 + 0.35 * mood.softness
     key = np.maximum((facing + wrap) / (1 + wrap), 0) ** 1.2
-    half = lamp + [0, 0, 1]
+    half = lamp + np.array([0, 0, 1])
     half /= np.linalg.norm(half)
     sheen = np.maximum((half[2] - slope_x * half[0] + slope_y * half[1]) / length, 0) ** 22
     hollow = depth - cv2.GaussianBlur(depth, (0, 0), 0.05 * small.scale)
@@ -310,7 +309,7 @@ def _gradient(studio: Studio) -> list[Layer]:
     turn = rng.uniform(0, 2 * np.pi) + np.arange(len(colors)) * 2 * np.pi / len(colors)
     at_x = half_x * 0.78 * np.cos(turn) + rng.uniform(-0.1, 0.1, len(colors))
     at_y = half_y * 0.78 * np.sin(turn) + rng.uniform(-0.1, 0.1, len(colors))
-    bend = cv2.resize(noise(studio.random("bend"), slope=2.6), (small.width, small.height)) * 0.05
+    bend = cv2.resize(Noise(studio.random("bend"), 256)(slope=2.6), (small.width, small.height)) * 0.05
     squared = [((view.x + bend - x) / half_x) ** 2 + ((view.y + bend - y) / half_y) ** 2
                for x, y in zip(at_x, at_y, strict=True)]  # fmt: skip
     weights = np.exp(-(np.stack(squared) - np.min(squared, axis=0)) * 2.6)
