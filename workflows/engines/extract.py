@@ -6,6 +6,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from PIL import ImageColor
 
 from workflows.engines import palette, words
@@ -118,9 +119,7 @@ def _items(pixels: Bytes, alpha: Floats) -> list[_Item]:
     return found
 
 
-def _nearest_owner(
-    labels: np.ndarray[Any, np.dtype[np.int32]], large: list[int]
-) -> np.ndarray[Any, np.dtype[np.int32]]:
+def _nearest_owner(labels: NDArray[Any], large: list[int]) -> NDArray[Any]:
     """Return for each pixel the large item that it belongs to: its own, or the nearest within a few pixels; or 0.
 
     An item's soft edge lies outside of its opened mask, and must still come with it.

@@ -6,7 +6,6 @@ the line at reduced size; the colours on its two sides say how much of each pixe
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from workflows.engines.palette import Bytes, Floats, lab
 
@@ -16,7 +15,7 @@ _REFINE_PIXELS = 6_000_000
 _FAINT_CONTRAST = 0.004  # squared distance of two sRGB colours of 0 to 1 that noise may bridge
 
 
-def alpha_of(photo: Bytes, given: NDArray[np.uint8] | None = None) -> Floats:
+def alpha_of(photo: Bytes, given: Bytes | None = None) -> Floats:
     """Return how much of each pixel is foreground, shape (h, w), 0 to 1; all 0 where nothing stands out.
 
     `photo` is sRGB, shape (h, w, 3); `given` its own alpha, which is believed if it cuts something out.
@@ -34,7 +33,7 @@ def alpha_of(photo: Bytes, given: NDArray[np.uint8] | None = None) -> Floats:
     return _refine(photo, small, mask)
 
 
-def _segment(small: Bytes) -> NDArray[np.uint8] | None:
+def _segment(small: Bytes) -> Bytes | None:
     """Return the foreground of a small photo as 0 and 1, shape (h, w); None where all is like the border."""
     distance = _unlike_border(small)
     threshold = _otsu(distance)
@@ -54,7 +53,7 @@ def _segment(small: Bytes) -> NDArray[np.uint8] | None:
         return None
     cv2.setRNGSeed(7)  # GrabCut starts with a random k-means
     try:
-        cv2.grabCut(cv2.GaussianBlur(small, (3, 3), 0)[..., ::-1].copy(), labels, None, np.zeros((1, 65)),
+        cv2.grabCut(cv2.GaussianBlur(small, (3, 3), 0)[..., ::-1].copy(), labels, (0, 0, 0, 0), np.zeros((1, 65)),
                     np.zeros((1, 65)), 3, cv2.GC_INIT_WITH_MASK)  # fmt: skip
     except cv2.error:  # too few pixels of one kind for its colour models
         return foreground.astype(np.uint8)
@@ -67,7 +66,7 @@ def _segment(small: Bytes) -> NDArray[np.uint8] | None:
 def _unlike_border(small: Bytes) -> Floats:
     """Return how far each pixel's colour is from those of the border, in deviations of the nearest of them."""
     pixels = cv2.GaussianBlur(lab(small), (0, 0), 1.0)
-    pixels[..., 0] *= _SHADOW_WEIGHT
+    pixels = pixels * np.array([_SHADOW_WEIGHT, 1, 1], np.float32)
     height, width = pixels.shape[:2]
     band = max(2, round(0.03 * min(height, width)))
     border = np.concatenate(
@@ -98,7 +97,8 @@ def _unlike_border(small: Bytes) -> Floats:
     # A busy border is several colours: the nearest of a few is what a pixel is compared with.
     cv2.setRNGSeed(7)
     criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 20, 0.5)
-    _, _, centers = cv2.kmeans(border[::2].copy(), 6, None, criteria, 1, cv2.KMEANS_PP_CENTERS)
+    labels = np.empty(0, np.int32)
+    _, _, centers = cv2.kmeans(border[::2].copy(), 6, labels, criteria, 1, cv2.KMEANS_PP_CENTERS)
     nearest = np.min([np.linalg.norm(pixels - center, axis=-1) for center in centers], axis=0)
     return np.asarray(nearest / 6.0, np.float32)
 
@@ -113,7 +113,7 @@ def _otsu(distance: Floats) -> float | None:
     return float(np.clip(np.expm1(threshold * top / 255), 1.8, 12.0))
 
 
-def _refine(photo: Bytes, small: Bytes, mask: NDArray[np.uint8]) -> Floats:
+def _refine(photo: Bytes, small: Bytes, mask: Bytes) -> Floats:
     """Return the small mask as alpha of the photo's size, its edge drawn to the photo's own.
 
     In a narrow band around the mask's line a pixel is taken to be a mixture of the colours that surely are
@@ -143,7 +143,7 @@ def _refine(photo: Bytes, small: Bytes, mask: NDArray[np.uint8]) -> Floats:
     return alpha if size == (width, height) else cv2.resize(alpha, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
-def _color_nearby(guide: Floats, where: NDArray[np.uint8], radius: int) -> tuple[Floats, NDArray[np.bool_]]:
+def _color_nearby(guide: Floats, where: Bytes, radius: int) -> tuple[Floats, Bytes]:
     """Return the mean colour of the pixels `where` within `radius`, and whether there are any."""
     side = (2 * radius + 1, 2 * radius + 1)
     share = cv2.blur(where.astype(np.float32), side)

@@ -75,7 +75,7 @@ class Rig:
         `seen` is the share of the key light that no object hides, `open_sky` that of the surroundings. Lambert's
         cosine law, falling off with the square of the distance.
         """
-        light = np.float32(0)
+        light: Floats = np.zeros((), np.float32)
         for lamp in self.key[:: _KEY_SAMPLES // 7]:
             to_x, to_y, to_z = lamp[0] - points.x, lamp[1] - points.y, lamp[2] - points.z
             squared = to_x**2 + to_y**2 + to_z**2
@@ -98,12 +98,19 @@ def _dome(*, up: bool) -> Floats:
 
 
 def unhidden(
-    camera: Camera, lamps: Floats, objects: Sequence[Floats], *, level: float | None = None, wall: float = WALL
+    camera: Camera,
+    lamps: Floats,
+    objects: Sequence[Floats],
+    *,
+    level: float | None = None,
+    wall: float = WALL,
+    smooth: float = 0.8,
 ) -> Floats:
     """Return which share of `lamps` reaches each pixel of a plane past convex `objects`, shape (h, w), 0 to 1.
 
     The plane is horizontal at the height `level`, or else upright at the depth `wall`. An object is the points of
-    its hull, shape (n, 3): its shadow from one lamp is the hull of its points' shadows.
+    its hull, shape (n, 3): its shadow from one lamp is the hull of its points' shadows. `smooth`, in pixels, hides the steps
+    between the shadows of few lamps that are far apart.
     """
     total = np.zeros((camera.height, camera.width), np.float32)
     mask = np.empty((camera.height, camera.width), np.uint8)
@@ -116,11 +123,14 @@ def unhidden(
             above = (points[:, axis] - plane) * sign
             if before.min() < 0.05 or above.max() < 0.002:
                 continue
-            reach = (lamp[axis] - plane) / (lamp[axis] - points[:, axis])
-            shadow = lamp + (points - lamp) * reach[:, None]
+            # What of an object is beyond the plane casts nothing on it: props are upright, so it is drawn up to it.
+            before_plane = points.copy()
+            before_plane[:, axis] = plane + np.maximum(above, 0) * sign
+            reach = (lamp[axis] - plane) / (lamp[axis] - before_plane[:, axis])
+            shadow = lamp + (before_plane - lamp) * reach[:, None]
             fill(mask, camera.project(shadow), 0)
         total += mask
-    return cv2.GaussianBlur(total / (255 * len(lamps)), (0, 0), 0.8) if objects else np.ones_like(total)
+    return cv2.GaussianBlur(total / (255 * len(lamps)), (0, 0), smooth) if objects else np.ones_like(total)
 
 
 def pattern(camera: Camera, rig: Rig, openings: Sequence[Floats], *, distance: float, on_wall: bool) -> Floats:

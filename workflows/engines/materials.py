@@ -69,7 +69,7 @@ def plaster(noise: Noise) -> Material:
 
 def concrete(noise: Noise) -> Material:
     """Cast concrete: stains, fine grain and a few pores."""
-    pores = np.clip((noise(slope=0.8, coarsest=30) - 2.7) * 1.6, 0, 1)
+    pores: Floats = np.clip((noise(slope=0.8, coarsest=30) - 2.7) * 1.6, 0, 1)
     pores = cv2.GaussianBlur(pores, (0, 0), max(0.4, noise.side / 1100))
     tile = 1 + 0.065 * noise(slope=1.5) + 0.025 * noise(slope=0.2, coarsest=60) - 0.35 * pores
     return Material(_gray(np.clip(tile, 0.3, None)), 2.2, "#b3b1ac")
