@@ -150,5 +150,5 @@ def _agreement(item: _Item, wanted: set[str]) -> float:
         have = palette.lab(np.array([[ImageColor.getrgb(color)]], np.uint8))[0, 0]
         # Lightness counts half: a red shirt's folds are dark red, and still red.
         away = np.linalg.norm((ask - have) * [0.5, 1, 1], axis=1).min()
-        total += share * float(np.exp(-((away / 28) ** 2)))
+        total += share * float(np.exp(-((away / 18) ** 2)))
     return round(total, 1)

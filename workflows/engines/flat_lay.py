@@ -26,12 +26,18 @@ def draw_flat_lay_with_masks(
 ) -> tuple[bytes, dict[str, NDArray[np.bool_]]]:
     """Return the photo, and for each garment's name where it truly lies, shape (height, width)."""
     cv2.setNumThreads(1)
-    rng = np.random.Generator(np.random.PCG64(seed))
-    drawing = _Drawing(width, height, rng)
-    masks = {garment.name: drawing.lay(garment) > 0.5 for garment in GARMENTS}
+    drawing = _Drawing(width, height, _random(seed, 0))
+    masks = {
+        garment.name: drawing.lay(garment, _random(seed, number)) > 0.5 for number, garment in enumerate(GARMENTS, 1)
+    }
     pixels = drawing.photograph()
     _, encoded = cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 93])
     return encoded.tobytes(), masks
+
+
+def _random(seed: int, stream: int) -> np.random.Generator:
+    """Return a random stream: each garment has one of its own, so that a change to one leaves the others."""
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(stream,))))
 
 
 class _Drawing:
@@ -45,9 +51,9 @@ class _Drawing:
         self.y = (np.arange(height, dtype=np.float32)[:, None] + 0.5 - height / 2) / self.scale + _HEIGHT / 2
         self.light = linear(_SURFACE) * plaster(Noise(rng)).at(self.x / 560, self.y / 560)
 
-    def lay(self, garment: Garment) -> Floats:
+    def lay(self, garment: Garment, rng: np.random.Generator) -> Floats:
         """Draw the garment and the shadow that it casts; return how much of each pixel it covers, shape (h, w)."""
-        piece = _Piece(self, garment)
+        piece = _Piece(self, garment, rng)
         self.light[piece.window] = piece.drawn_on(self.light[piece.window])
         cover = np.zeros((self.height, self.width), np.float32)
         cover[piece.window] = piece.cover
@@ -66,8 +72,9 @@ class _Drawing:
 class _Piece:
     """One garment where it lies: all arrays are of the `window` of the picture that it and its shadow need."""
 
-    def __init__(self, drawing: _Drawing, garment: Garment) -> None:
-        self.garment, self.rng, self.scale = garment, drawing.rng, drawing.scale
+    def __init__(self, drawing: _Drawing, garment: Garment, rng: np.random.Generator) -> None:
+        self.garment, self.rng, self.scale = garment, rng, drawing.scale
+        self.color = linear(garment.colors[int(rng.integers(len(garment.colors)))])
         turn = self.rng.uniform(-0.06, 0.06)
         self.spin = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]], np.float32)
         at = np.array(garment.at) + self.rng.uniform(-9, 9, 2) - [_WIDTH / 2, _HEIGHT / 2]
@@ -95,7 +102,7 @@ class _Piece:
         inward = cv2.distanceTransform((self.cover > 0.5).astype(np.uint8), cv2.DIST_L2, 5) / self.scale
         relief = garment.thickness * (1 - np.exp(-inward / (0.9 * garment.thickness))) + self._folds()
         tint, weave = _WEAVES[garment.cloth](self.x, self.y, self.rng)
-        reflectance = linear(garment.colors[int(self.rng.integers(len(garment.colors)))]) * tint[..., None]
+        reflectance = self.color * tint[..., None]
         for path, factor in garment.shades:
             part = cv2.GaussianBlur(self._filled(np.array(path)), (0, 0), 1.2 * self.scale)
             reflectance = reflectance * (1 + (factor - 1) * part[..., None])

@@ -109,8 +109,8 @@ def unhidden(
     """Return which share of `lamps` reaches each pixel of a plane past convex `objects`, shape (h, w), 0 to 1.
 
     The plane is horizontal at the height `level`, or else upright at the depth `wall`. An object is the points of
-    its hull, shape (n, 3): its shadow from one lamp is the hull of its points' shadows. `smooth`, in pixels, hides the steps
-    between the shadows of few lamps that are far apart.
+    its hull, shape (n, 3): its shadow from one lamp is the hull of its points' shadows. A blur by `smooth` pixels
+    hides the steps between the shadows of single lamps.
     """
     total = np.zeros((camera.height, camera.width), np.float32)
     mask = np.empty((camera.height, camera.width), np.uint8)

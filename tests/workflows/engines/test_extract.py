@@ -24,8 +24,8 @@ def flat_lay():
 
 @pytest.fixture(scope="module")
 def small_photo():
-    """A flat lay of 480 × 360 as pixels."""
-    return np.asarray(Image.open(BytesIO(draw_flat_lay(seed=3, width=480, height=360))))
+    """A flat lay of 360 × 270 as pixels."""
+    return np.asarray(Image.open(BytesIO(draw_flat_lay(seed=3, width=360, height=270))))
 
 
 def encoded(pixels, kind="PNG", **options):
@@ -170,7 +170,7 @@ def test_every_form_of_a_photo_is_read(small_photo):
         result = extract(data, {})
         assert len(result.files) >= 4, form
         size = (result.summary["photo"]["width"], result.summary["photo"]["height"])
-        assert size == ((360, 480) if form == "turned" else (480, 360)), form
+        assert size == ((270, 360) if form == "turned" else (360, 270)), form
 
 
 def test_boxes_are_those_of_the_upright_photo(small_photo):
