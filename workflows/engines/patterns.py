@@ -22,7 +22,7 @@ def thrown(studio: Studio, name: str, small: Camera, rig: Rig, *, on_wall: bool)
     return _UNLIT + (1 - _UNLIT) * (through if are_open else 1 - through)
 
 
-def _window(studio: Studio) -> tuple[list[Floats], float, bool]:
+def _window(studio: Studio) -> tuple[Floats, float, bool]:
     """Return the lit gaps between the slats of a blind before a window of two wings."""
     rng = studio.random("window")
     half_width = 0.5 * studio.camera.width / studio.camera.scale * WALL / FOCAL
@@ -35,10 +35,10 @@ def _window(studio: Studio) -> tuple[list[Floats], float, bool]:
             y = bottom + slat * 0.135
             low, high = y + fall * (x - left), y + fall * (x + wing - left)
             gaps.append(np.array([[x, low], [x + wing, high], [x + wing, high + 0.088], [x, low + 0.088]], np.float32))
-    return gaps, 0.8, True
+    return np.array(gaps), 0.8, True
 
 
-def _foliage(studio: Studio) -> tuple[list[Floats], float, bool]:
+def _foliage(studio: Studio) -> tuple[Floats, float, bool]:
     """Return the leaflets of a few palm fronds that hang into the picture."""
     rng = studio.random("foliage")
     half_width = 0.5 * studio.camera.width / studio.camera.scale * WALL / FOCAL
@@ -56,7 +56,7 @@ def _foliage(studio: Studio) -> tuple[list[Floats], float, bool]:
                 wide = 0.0125 * np.array([-way[1], way[0]])
                 middle = stem + 0.4 * length * way
                 leaflets.append(np.array([stem, middle + wide, stem + length * way, middle - wide], np.float32))
-    return leaflets, 0.5, False
+    return np.array(leaflets), 0.5, False
 
 
-_PATTERNS: dict[str, Callable[[Studio], tuple[list[Floats], float, bool]]] = {"window": _window, "foliage": _foliage}
+_PATTERNS: dict[str, Callable[[Studio], tuple[Floats, float, bool]]] = {"window": _window, "foliage": _foliage}

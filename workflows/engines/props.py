@@ -41,7 +41,7 @@ class Plinth:
         seen_side = unhidden(small, rig.key, others, wall=self.z - 0.7 * self.radius)
         open_side = (0.72 + 0.28 * np.minimum(near / 0.4, 1)) * (1 - 0.45 * np.exp(-near / 0.035))
         seen_up = unhidden(small, rig.key, others, level=self.height)
-        open_up = unhidden(small, rig.dome_up, others, level=self.height, smooth=2.2)
+        open_up = unhidden(small, rig.dome_up, others, level=self.height, smooth=3.5)
         corners = camera.project(self.hull()) + 0.5 - [camera.width / 2, camera.height / 2]
         left, top = corners.min(axis=0) / camera.scale
         right, bottom = corners.max(axis=0) / camera.scale
@@ -170,7 +170,7 @@ class Arch:
         y = small.rise(view.y, self.z)
         points = Points(view.x * self.z / FOCAL, y, self.z, normal_y=0.0, normal_z=-1.0)
         seen = unhidden(small, rig.key, others, wall=self.z)
-        open_sky = unhidden(small, rig.dome_front, others, wall=self.z, smooth=2.2) * (
+        open_sky = unhidden(small, rig.dome_front, others, wall=self.z, smooth=3.5) * (
             1 - 0.3 * np.exp(-np.maximum(y, 0) / 0.08)
         )
 

@@ -34,8 +34,8 @@ class _Shade:
         return cls(
             wall_seen,
             floor_seen,
-            unhidden(small, rig.dome_front, on_wall, smooth=2.2),
-            unhidden(small, rig.dome_up, on_floor, level=0.0, smooth=2.2),
+            unhidden(small, rig.dome_front, on_wall, smooth=3.5),
+            unhidden(small, rig.dome_up, on_floor, level=0.0, smooth=3.5),
         )
 
 
