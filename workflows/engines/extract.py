@@ -1,5 +1,6 @@
 """The built-in engine of extract: the items on a photo, each cut out with alpha."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -93,26 +94,29 @@ def _items(pixels: Bytes, alpha: Floats) -> list[_Item]:
     large = [1 + int(index) for index in np.argsort(-areas, kind="stable") if areas[index] >= least][:_MOST_ITEMS]
     owner = _nearest_owner(labels, large)
     found = []
+    scale_x, scale_y = width / small_size[0], height / small_size[1]
     for index in large:
-        mine = cv2.resize((owner == index).astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
-        own = alpha * mine
+        # Only the part of the photo that the item is in: photos are large.
+        left, top, wide, high = cv2.boundingRect((owner == index).astype(np.uint8))
+        rows = slice(int(top * scale_y), min(height, math.ceil((top + high) * scale_y)))
+        columns = slice(int(left * scale_x), min(width, math.ceil((left + wide) * scale_x)))
+        mine = (owner[top : top + high, left : left + wide] == index).astype(np.uint8)
+        part = (columns.stop - columns.start, rows.stop - rows.start)
+        own = alpha[rows, columns] * cv2.resize(mine, part, interpolation=cv2.INTER_NEAREST)
         x, y, wide, high = cv2.boundingRect((own > 0.5).astype(np.uint8))
         if not (wide and high):
             continue
-        pad = 2 + round(_PADDING * max(wide, high))
-        rows, columns = (
-            slice(max(0, y - pad), min(height, y + high + pad)),
-            slice(max(0, x - pad), min(width, x + wide + pad)),
-        )
-        visible = own[rows, columns]
-        cutout = np.dstack([pixels[rows, columns], np.rint(visible * 255).astype(np.uint8)])
-        cutout[cutout[..., 3] == 0] = 0  # the background is the client's: what is cut away is gone
-        sure = cutout[visible > 0.9][:, :3]
+        cutout = np.dstack([pixels[rows, columns], np.rint(own * 255).astype(np.uint8)])
+        cutout[cutout[..., 3] == 0] = 0  # what is cut away is gone, and not only unseen
+        sure = cutout[own > 0.9][:, :3]
+        soft_x, soft_y, soft_wide, soft_high = cv2.boundingRect(cutout[..., 3])
+        pad = round(_PADDING * max(wide, high))
+        cutout = cutout[soft_y : soft_y + soft_high, soft_x : soft_x + soft_wide]
         found.append(
             _Item(
-                box=(x, y, wide, high),
+                box=(columns.start + x, rows.start + y, wide, high),
                 area=int((own > 0.5).sum()),
-                cutout=cutout,
+                cutout=cv2.copyMakeBorder(cutout, pad, pad, pad, pad, cv2.BORDER_CONSTANT, value=(0, 0, 0, 0)),
                 colors=palette.main_colors(sure if len(sure) else cutout[..., :3].reshape(-1, 3), count=4),
             )
         )
