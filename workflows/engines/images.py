@@ -2,12 +2,12 @@
 
 import contextlib
 import struct
+import warnings
 import zlib
 from io import BytesIO
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from workflows.engines.base import EngineError
@@ -42,12 +42,17 @@ class DamagedImage(EngineError):
     code = "damaged_image"
 
 
-def read_photo(data: bytes) -> tuple[Bytes, NDArray[np.uint8] | None]:
+def read_photo(data: bytes) -> tuple[Bytes, Bytes | None]:
     """Return the upright sRGB pixels of an image, shape (h, w, 3), and its alpha, shape (h, w), if it has any.
 
     Of an animation it is the first frame. Raises NotAnImage, ImageTooLarge, ImageTooSmall or DamagedImage; what is
     too large is refused by its header, before a pixel of it is decoded.
     """
+    with warnings.catch_warnings(action="ignore"):  # what Pillow warns of is decided here, by what can be decoded
+        return _read(data)
+
+
+def _read(data: bytes) -> tuple[Bytes, Bytes | None]:
     image = _open(data)
     width, height = image.size
     if width * height > MOST_PIXELS:
@@ -63,6 +68,8 @@ def read_photo(data: bytes) -> tuple[Bytes, NDArray[np.uint8] | None]:
         if upright.mode.startswith(("I", "F")):
             upright = _eight_bits(upright)
         pixels = np.asarray(upright.convert("RGBA" if has_alpha else "RGB"))
+    except MemoryError:  # the machine's fault, not the file's
+        raise
     # Pillow's decoders raise nearly anything on a damaged file: OSError, SyntaxError, ValueError, struct.error …
     except Exception as error:
         raise DamagedImage(format=image.format) from error
