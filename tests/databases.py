@@ -1,6 +1,7 @@
 """Databases for tests that need real commits: cheap copies of the migrated one, which nobody cleans up after."""
 
 import itertools
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import quote, urlencode
@@ -9,7 +10,9 @@ import psycopg
 from django.db import connection
 from psycopg import sql
 
-TEMPLATE = "test_template"
+# Test processes that share a server keep to names of their own.
+PROCESS = os.environ.get("PYTEST_XDIST_WORKER", "")
+TEMPLATE = f"test_template{PROCESS}"
 _numbers = itertools.count(1)
 
 
@@ -40,7 +43,7 @@ def drop(name: str) -> None:
 
 def fresh() -> str:
     """Make a migrated, empty database and return its name."""
-    name = f"test_copy_{next(_numbers)}"
+    name = f"test_copy{PROCESS}_{next(_numbers)}"
     copy(TEMPLATE, name)
     return name
 

@@ -1,4 +1,4 @@
-"""`manage.py up` and `manage.py demo` as a newcomer runs them: an empty data folder, the embedded PostgreSQL, no set-up."""
+"""`manage.py up` and `manage.py demo` as a newcomer runs them: an empty data folder, the embedded PostgreSQL."""
 
 import json
 import os

@@ -186,11 +186,12 @@ def test_a_job_that_exceeds_its_time_limit_every_time_fails_and_is_refunded(plan
 def test_at_its_deadline_a_running_job_is_refunded_and_what_comes_late_is_dropped(
     plant: Gateway, shop: Shop, photo: bytes
 ):
-    limits(deadline=timedelta(seconds=3))
+    limits(deadline=timedelta(seconds=4))
     plant.start("worker")
+    pool(plant)
     job = PipedJob(plant, shop)
     job.running()
-    ended = job.ended(seconds=3 + 30)
+    ended = job.ended(seconds=4 + 30)
     assert (ended.status, ended.error_code) == (Job.Status.FAILURE, "deadline_exceeded")
     assert shop.balance == 100
     job.deliver(photo)
