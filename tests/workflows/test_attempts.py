@@ -1,5 +1,6 @@
 """The life of a job after the 202: claims, leases, the fence, next attempts, and the one outcome (P1, P3, P4, P5)."""
 
+import threading
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
@@ -384,16 +385,16 @@ def test_two_of_staff_who_refund_at_once_refund_once(own_database, shop: Shop):
 
 def race(shop: Shop, rounds: int, *contenders: Callable[[jobs.Attempt], Any], overdue: bool = False) -> Counter:
     """Let `contenders` end a fresh running job at once, again and again; return how often each outcome came."""
-    attempts = []
-    for _ in range(rounds):
-        attempts.append(claimed(order(shop)))
-        if overdue:
-            move(attempts[-1].job, deadline_at="-1 second")
+    attempts = [claimed(order(shop)) for _ in range(rounds)]
     moved: list[list[Any]] = [[] for _ in contenders]
 
+    start = threading.Barrier(len(contenders))
+
     def run(number: int) -> None:
-        # Each has an order of its own wherever two meet, so that neither is always first.
         for attempt in attempts:
+            if overdue and number == 0:
+                move(attempt.job, deadline_at="-1 second")  # only now, or the first sweep would end them all
+            start.wait(20)
             moved[number].append(contenders[number](attempt))
 
     for result in together(*[lambda n=n: run(n) for n in range(len(contenders))]):
