@@ -77,7 +77,7 @@ def test_the_command_grants_once_for_a_reference(db, shop: Shop):
     ids=lambda options: ascii(options)[:40],
 )
 def test_the_command_refuses_in_words_what_the_ledger_cannot_hold(db, shop: Shop, options: list[str]):
-    with pytest.raises(CommandError, match="characters|required"):
+    with pytest.raises(CommandError, match=r"characters|required"):
         run("grant_credits", str(shop.client.pk), "5", *options)
     assert LedgerEntry.objects.count() == 1
 
