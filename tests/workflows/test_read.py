@@ -1,5 +1,7 @@
 """GET /v1/jobs/{job_id} and /v1/requests/{request_id}: what became of an order, for its client alone (P10)."""
 
+import re
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -16,7 +18,8 @@ def read(shop: Shop, job: Job) -> dict:
     """Read a job by both of its ids, which answer alike."""
     by_job, by_request = get(shop, f"/v1/jobs/{job.pk}"), get(shop, f"/v1/requests/{job.request_id}")
     assert by_job.status_code == by_request.status_code == 200
-    assert by_job.json() == by_request.json()
+    unsigned = [re.sub(r"signature=[^\"]*", "", answer.content.decode()) for answer in (by_job, by_request)]
+    assert unsigned[0] == unsigned[1]  # signatures tell the second in which they were made
     return by_job.json()
 
 
