@@ -1,0 +1,309 @@
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import Field, Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
+from unfold.dataclasses import UnfoldAction
+from unfold.decorators import action, display
+from unfold.enums import ActionVariant
+from unfold.forms import BaseDialogForm
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextareaWidget
+
+from billing import clients, keys, ledger
+from billing.models import MAX_AMOUNT, MAX_REASON, ApiKey, Client, LedgerEntry, Price
+from studio_gateway.admin import ReadOnly, RecordAdmin, RecordInline, close_dialog, find, link, list_link
+from studio_gateway.errors import DomainError
+from studio_gateway.ids import new_ulid
+
+KEY_STATES = {"active": "success", "expired": "warning", "revoked": "danger"}
+
+
+def key_state(key: ApiKey) -> str:
+    if key.revoked_at is not None:
+        return "revoked"
+    return "expired" if key.expires_at is not None and key.expires_at <= timezone.now() else "active"
+
+
+class GrantForm(BaseDialogForm):
+    form_before_template = "admin/billing/grant.html"
+
+    credits = forms.IntegerField(min_value=1, max_value=MAX_AMOUNT, widget=UnfoldAdminIntegerFieldWidget)
+    reason = forms.CharField(max_length=MAX_REASON, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}))
+    # Made once for each dialog, so that its form grants once however often it arrives.
+    reference = forms.CharField(max_length=26, initial=new_ulid, widget=forms.HiddenInput)
+
+    def get_before_template_context(self, request: HttpRequest, object_id: Any = None) -> dict[str, Any]:
+        return {"client": find(Client, object_id)}
+
+
+class KeyForm(BaseDialogForm):
+    days = forms.IntegerField(
+        label="Days until it expires",
+        required=False,
+        min_value=1,
+        max_value=3650,
+        help_text="Empty: it does not expire.",
+        widget=UnfoldAdminIntegerFieldWidget,
+    )
+
+
+class SuspendedFilter(admin.SimpleListFilter):
+    title = "status"
+    parameter_name = "suspended"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("no", "Active"), ("yes", "Suspended")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Client]) -> QuerySet[Client]:
+        if self.value() in ("yes", "no"):
+            return queryset.filter(suspended_at__isnull=self.value() == "no")
+        return queryset
+
+
+class ApiKeyInline(RecordInline):
+    model = ApiKey
+    verbose_name_plural = "API keys"
+    fields = readonly_fields = ["key", "state", "created_at", "expires_at", "revoked_at"]
+    ordering = ["-id"]
+
+    @display(description="Key")
+    def key(self, key: ApiKey) -> SafeString:
+        return link("billing_apikey", key.pk, key)
+
+    @display(description="State")
+    def state(self, key: ApiKey) -> str:
+        return key_state(key)
+
+
+@admin.register(Client)
+class ClientAdmin(ModelAdmin):
+    list_display = ["name", "status", "balance", "jobs", "created_at"]
+    list_filter = [SuspendedFilter]
+    search_fields = ["name", "id__exact"]
+    search_help_text = "Name or number"
+    ordering = ["name", "pk"]
+    fieldsets = [
+        (None, {"fields": ["name", "status", "balance", "open_jobs", "created_at", "more"]}),
+        ("Limits", {"fields": ["max_open_jobs", "storage_prefixes"]}),
+    ]
+    add_fieldsets = [(None, {"fields": ["name", "max_open_jobs", "storage_prefixes"]})]
+    readonly_fields = ["status", "balance", "open_jobs", "created_at", "more"]
+    inlines = [ApiKeyInline]
+    actions_detail = ["grant", "make_key", "suspend", "lift_suspension"]
+
+    @display(description="Status", label={"active": "success", "suspended": "danger"})
+    def status(self, client: Client) -> str:
+        return "active" if client.suspended_at is None else "suspended"
+
+    @display(description="Open jobs", ordering="open_jobs")
+    def jobs(self, client: Client) -> str:
+        return f"{client.open_jobs} of {client.max_open_jobs}"
+
+    @display(description="See also")
+    def more(self, client: Client) -> SafeString:
+        return format_html(
+            "{} · {} · {}",
+            list_link("workflows_job", "Jobs", client__id__exact=client.pk),
+            list_link("billing_ledgerentry", "Ledger entries", client__id__exact=client.pk),
+            list_link("requestlog_requestlog", "Request logs", client_id=client.pk),
+        )
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        # The ledger outlives its clients.
+        return False
+
+    def get_inlines(self, request: HttpRequest, obj: Client | None) -> list[type[RecordInline]]:
+        return self.inlines if obj else []
+
+    def formfield_for_dbfield(self, db_field: Field, request: HttpRequest, **kwargs: Any) -> forms.Field | None:
+        if isinstance(db_field, ArrayField):
+            kwargs |= {"delimiter": "\n", "widget": UnfoldAdminTextareaWidget(attrs={"rows": 3})}
+            return db_field.formfield(**kwargs)
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: Client, form: forms.ModelForm, change: bool) -> None:
+        # The row's balance moves while the form is open: what the form did not change is not written.
+        obj.save(update_fields=form.changed_data if change else None)
+
+    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[UnfoldAction]:
+        hidden = self.suspend if find(Client, object_id).suspended_at else self.lift_suspension
+        return [offered for offered in super().get_actions_detail(request, object_id) if offered.method != hidden]
+
+    @action(
+        description="Grant credits",
+        icon="add_card",
+        variant=ActionVariant.PRIMARY,
+        permissions=["billing.add_ledgerentry"],
+        dialog={"title": "Grant credits", "form_class": GrantForm, "form_submit_text": "Grant"},
+    )
+    def grant(self, request: HttpRequest, form: GrantForm, object_id: str) -> HttpResponse:
+        client, wanted = find(Client, object_id), form.cleaned_data
+        again = client.ledger_entries.filter(kind=LedgerEntry.Kind.GRANT, reference=wanted["reference"]).exists()
+        try:
+            entry = ledger.grant(
+                client_id=client.pk,
+                credits=wanted["credits"],
+                reason=wanted["reason"],
+                reference=wanted["reference"],
+                actor=request.user.get_username(),
+            )
+        except DomainError as error:
+            messages.error(request, str(error))
+        else:
+            if not again:
+                self.log_change(request, client, f"Granted {entry.amount} credits: {entry.reason}")
+                messages.success(request, f"Granted {entry.amount} credits; the balance is {entry.balance_after}.")
+        return close_dialog("billing_client", client.pk)
+
+    @action(
+        description="Make API key",
+        icon="key",
+        permissions=["billing.add_apikey"],
+        dialog={
+            "title": "Make an API key",
+            "description": "Its secret is shown once, on the page that follows, and cannot be had again.",
+            "form_class": KeyForm,
+            "form_submit_text": "Make key",
+        },
+    )
+    def make_key(self, request: HttpRequest, form: KeyForm, object_id: str) -> HttpResponse:
+        client, days = find(Client, object_id), form.cleaned_data["days"]
+        expires_at = timezone.now() + timedelta(days=days) if days else None
+        key, secret = keys.create_key(client=client, expires_at=expires_at)
+        self.log_change(request, client, f"Made the API key {key}")
+        messages.success(request, f"The new API key, shown this once: {secret}")
+        return close_dialog("billing_client", client.pk)
+
+    @action(
+        description="Suspend",
+        icon="block",
+        variant=ActionVariant.DANGER,
+        permissions=["billing.change_client"],
+        dialog={
+            "title": "Suspend this client",
+            "description": "Its orders are refused from the next request on. Jobs that are open run to their end.",
+            "form_submit_text": "Suspend",
+        },
+    )
+    def suspend(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
+        client = find(Client, object_id)
+        clients.suspend(client_id=client.pk)
+        self.log_change(request, client, "Suspended")
+        messages.success(request, f"{client} is suspended.")
+        return close_dialog("billing_client", client.pk)
+
+    @action(
+        description="Lift suspension",
+        icon="check_circle",
+        permissions=["billing.change_client"],
+        dialog={
+            "title": "Lift the suspension",
+            "description": "Its orders are accepted again from the next request on.",
+            "form_submit_text": "Lift suspension",
+        },
+    )
+    def lift_suspension(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
+        client = find(Client, object_id)
+        clients.lift_suspension(client_id=client.pk)
+        self.log_change(request, client, "Suspension lifted")
+        messages.success(request, f"{client} may order again.")
+        return close_dialog("billing_client", client.pk)
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(ReadOnly, ModelAdmin):
+    list_display = ["prefix", "client", "state", "created_at", "expires_at", "revoked_at"]
+    list_select_related = ["client"]
+    search_fields = ["prefix__startswith", "client__name"]
+    search_help_text = "First characters of the key, or client"
+    ordering = ["-pk"]
+    fields = ["client", "prefix", "state", "created_at", "expires_at", "revoked_at"]
+    readonly_fields = ["state"]
+    actions_detail = ["revoke"]
+
+    @display(description="State", label=KEY_STATES)
+    def state(self, key: ApiKey) -> str:
+        return key_state(key)
+
+    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[UnfoldAction]:
+        return [] if find(ApiKey, object_id).revoked_at else super().get_actions_detail(request, object_id)
+
+    @action(
+        description="Revoke",
+        icon="key_off",
+        variant=ActionVariant.DANGER,
+        permissions=["billing.change_apikey"],
+        dialog={
+            "title": "Revoke this API key",
+            "description": "Requests with it are refused from the next one on. This cannot be undone.",
+            "form_submit_text": "Revoke",
+        },
+    )
+    def revoke(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
+        key = find(ApiKey, object_id)
+        keys.revoke_key(key_id=key.pk)
+        self.log_change(request, key, "Revoked")
+        messages.success(request, f"The API key {key} is revoked.")
+        return close_dialog("billing_apikey", key.pk)
+
+
+@admin.register(LedgerEntry)
+class LedgerEntryAdmin(RecordAdmin):
+    list_display = ["created_at", "client", "seq", "badge", "signed", "balance_after", "paid_for", "reason", "actor"]
+    list_filter = ["kind", ("client", AutocompleteSelectFilter)]
+    list_select_related = ["client"]
+    ulid_fields = ("id", "reference")
+    search_fields = ["client__name"]
+    search_help_text = "Entry, job or reference, or client"
+    fields = ["id", "client", "seq", "badge", "signed", "balance_after", "paid_for", "reason", "actor", "created_at"]
+    readonly_fields = ["badge", "signed", "paid_for"]
+
+    @display(
+        description="Kind", label={"GRANT": "info", "CHARGE": "primary", "REFUND": "success", "ADJUSTMENT": "warning"}
+    )
+    def badge(self, entry: LedgerEntry) -> str:
+        return entry.kind
+
+    @display(description="Amount")
+    def signed(self, entry: LedgerEntry) -> str:
+        return f"{entry.amount:+d}"
+
+    @display(description="Reference", empty_value="–")
+    def paid_for(self, entry: LedgerEntry) -> SafeString | str | None:
+        if entry.kind in (LedgerEntry.Kind.CHARGE, LedgerEntry.Kind.REFUND):
+            return link("workflows_job", entry.reference)
+        return entry.reference or None
+
+
+class PriceForm(forms.ModelForm):
+    class Meta:
+        help_texts = {
+            "workflow": "The name of a workflow on offer.",
+            "model": "Empty: any model. A price for a model beats one for a pixel class.",
+            "pixel_class": "512, 1K, 2K or 4K. Empty: any size.",
+            "credits": "0: free.",
+        }
+
+
+@admin.register(Price)
+class PriceAdmin(ModelAdmin):
+    form = PriceForm
+    list_display = ["workflow", "any_model", "any_size", "credits"]
+    search_fields = ["workflow", "model", "pixel_class"]
+    search_help_text = "Workflow, model or pixel class"
+
+    @display(description="Model", ordering="model")
+    def any_model(self, price: Price) -> str:
+        return price.model or "any"
+
+    @display(description="Pixel class", ordering="pixel_class")
+    def any_size(self, price: Price) -> str:
+        return price.pixel_class or "any"

@@ -1,0 +1,87 @@
+import contextlib
+import json
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from unfold.decorators import display
+
+from requestlog.models import RequestLog
+from studio_gateway.admin import RecordAdmin, link, preformatted
+
+
+class AnswerFilter(admin.SimpleListFilter):
+    title = "answer"
+    parameter_name = "answer"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("2", "2xx"), ("4", "4xx"), ("5", "5xx")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[RequestLog]) -> QuerySet[RequestLog]:
+        if self.value() in ("2", "4", "5"):
+            first = int(self.value() or 0) * 100
+            return queryset.filter(status__range=(first, first + 99))
+        return queryset
+
+
+@admin.register(RequestLog)
+class RequestLogAdmin(RecordAdmin):
+    list_display = [
+        "request_id",
+        "received_at",
+        "method",
+        "path",
+        "answer",
+        "shown_code",
+        "client",
+        "job",
+        "duration",
+    ]
+    list_filter = [AnswerFilter]
+    ulid_fields = ("request_id", "job_id")
+    # What is no ULID finds nothing, by an index.
+    search_fields = ["request_id__exact"]
+    search_help_text = "Request id or job id"
+    fieldsets = [
+        (None, {"fields": ["request_id", "received_at", "duration"]}),
+        ("Request", {"fields": ["method", "path", "client", "api_key_prefix", "remote_addr", "user_agent"]}),
+        ("Body", {"fields": ["size", "text"]}),
+        ("Answer", {"fields": ["answer", "shown_code", "job"]}),
+    ]
+    readonly_fields = ["answer", "shown_code", "client", "job", "duration", "size", "text"]
+
+    @display(description="Status", label={"2": "success", "3": "info", "4": "warning", "5": "danger"})
+    def answer(self, log: RequestLog) -> tuple[str, int]:
+        return str(log.status)[0], log.status
+
+    @display(description="Code")
+    def shown_code(self, log: RequestLog) -> str | None:
+        return log.code or None
+
+    @display(description="Client")
+    def client(self, log: RequestLog) -> SafeString | None:
+        return link("billing_client", log.client_id, f"Client {log.client_id}") if log.client_id else None
+
+    @display(description="Job")
+    def job(self, log: RequestLog) -> SafeString | None:
+        return link("workflows_job", log.job_id) if log.job_id else None
+
+    @display(description="Took")
+    def duration(self, log: RequestLog) -> str:
+        return f"{log.duration_ms} ms"
+
+    @display(description="Bytes received")
+    def size(self, log: RequestLog) -> str:
+        kept = len(log.body)
+        return f"{log.body_size}" if kept == log.body_size else f"{log.body_size}, of which the first {kept} are kept"
+
+    @display(description="Text")
+    def text(self, log: RequestLog) -> SafeString | None:
+        if not log.body:
+            return None
+        text = bytes(log.body).decode("utf-8", "replace")
+        with contextlib.suppress(ValueError, RecursionError):  # what is no JSON is shown as it came
+            text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+        return preformatted(text)
