@@ -19,17 +19,20 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextareaWid
 
 from billing import clients, keys, ledger
 from billing.models import MAX_AMOUNT, MAX_REASON, ApiKey, Client, LedgerEntry, Price
-from studio_gateway.admin import ReadOnly, RecordAdmin, RecordInline, close_dialog, find, link, list_link
+from studio_gateway.admin import ReadOnly, RecordAdmin, RecordInline, close_dialog, find, label, link, list_link
 from studio_gateway.errors import DomainError
 from studio_gateway.ids import new_ulid
 
-KEY_STATES = {"active": "success", "expired": "warning", "revoked": "danger"}
+STATUS_COLOURS = {"active": "success", "suspended": "danger"}
+KIND_COLOURS = {"GRANT": "info", "CHARGE": "primary", "REFUND": "success", "ADJUSTMENT": "warning"}
+KEY_COLOURS = {"active": "success", "expired": "warning", "revoked": "danger"}
 
 
-def key_state(key: ApiKey) -> str:
+def key_state(key: ApiKey) -> SafeString:
     if key.revoked_at is not None:
-        return "revoked"
-    return "expired" if key.expires_at is not None and key.expires_at <= timezone.now() else "active"
+        return label("revoked", KEY_COLOURS)
+    expired = key.expires_at is not None and key.expires_at <= timezone.now()
+    return label("expired" if expired else "active", KEY_COLOURS)
 
 
 class GrantForm(BaseDialogForm):
@@ -79,7 +82,7 @@ class ApiKeyInline(RecordInline):
         return link("billing_apikey", key.pk, key)
 
     @display(description="State")
-    def state(self, key: ApiKey) -> str:
+    def state(self, key: ApiKey) -> SafeString:
         return key_state(key)
 
 
@@ -99,9 +102,9 @@ class ClientAdmin(ModelAdmin):
     inlines = [ApiKeyInline]
     actions_detail = ["grant", "make_key", "suspend", "lift_suspension"]
 
-    @display(description="Status", label={"active": "success", "suspended": "danger"})
-    def status(self, client: Client) -> str:
-        return "active" if client.suspended_at is None else "suspended"
+    @display(description="Status")
+    def status(self, client: Client) -> SafeString:
+        return label("active" if client.suspended_at is None else "suspended", STATUS_COLOURS)
 
     @display(description="Open jobs", ordering="open_jobs")
     def jobs(self, client: Client) -> str:
@@ -185,7 +188,6 @@ class ClientAdmin(ModelAdmin):
     @action(
         description="Suspend",
         icon="block",
-        variant=ActionVariant.DANGER,
         permissions=["billing.change_client"],
         dialog={
             "title": "Suspend this client",
@@ -229,8 +231,8 @@ class ApiKeyAdmin(ReadOnly, ModelAdmin):
     readonly_fields = ["state"]
     actions_detail = ["revoke"]
 
-    @display(description="State", label=KEY_STATES)
-    def state(self, key: ApiKey) -> str:
+    @display(description="State")
+    def state(self, key: ApiKey) -> SafeString:
         return key_state(key)
 
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[UnfoldAction]:
@@ -266,11 +268,9 @@ class LedgerEntryAdmin(RecordAdmin):
     fields = ["id", "client", "seq", "badge", "signed", "balance_after", "paid_for", "reason", "actor", "created_at"]
     readonly_fields = ["badge", "signed", "paid_for"]
 
-    @display(
-        description="Kind", label={"GRANT": "info", "CHARGE": "primary", "REFUND": "success", "ADJUSTMENT": "warning"}
-    )
-    def badge(self, entry: LedgerEntry) -> str:
-        return entry.kind
+    @display(description="Kind")
+    def badge(self, entry: LedgerEntry) -> SafeString:
+        return label(entry.kind, KIND_COLOURS)
 
     @display(description="Amount")
     def signed(self, entry: LedgerEntry) -> str:

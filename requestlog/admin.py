@@ -9,7 +9,9 @@ from django.utils.safestring import SafeString
 from unfold.decorators import display
 
 from requestlog.models import RequestLog
-from studio_gateway.admin import RecordAdmin, link, preformatted
+from studio_gateway.admin import RecordAdmin, label, link, preformatted
+
+CLASS_COLOURS = {2: "success", 3: "info", 4: "warning", 5: "danger"}
 
 
 class AnswerFilter(admin.SimpleListFilter):
@@ -52,9 +54,9 @@ class RequestLogAdmin(RecordAdmin):
     ]
     readonly_fields = ["answer", "shown_code", "client", "job", "duration", "size", "text"]
 
-    @display(description="Status", label={"2": "success", "3": "info", "4": "warning", "5": "danger"})
-    def answer(self, log: RequestLog) -> tuple[str, int]:
-        return str(log.status)[0], log.status
+    @display(description="Status")
+    def answer(self, log: RequestLog) -> SafeString:
+        return label(str(log.status), {str(log.status): CLASS_COLOURS.get(log.status // 100, "")})
 
     @display(description="Code")
     def shown_code(self, log: RequestLog) -> str | None:

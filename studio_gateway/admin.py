@@ -14,6 +14,7 @@ from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
@@ -99,6 +100,11 @@ class RecordInline(ReadOnly, TabularInline):
 def link(page: str, pk: object, text: object = None) -> SafeString:
     """Link to the page of one row; `page` is like `billing_client`, by name because apps do not import each other."""
     return format_html('<a href="{}" class="text-link">{}</a>', reverse(f"admin:{page}_change", args=[pk]), text or pk)
+
+
+def label(text: str, colours: dict[str, str]) -> SafeString:
+    """Show a word as a badge, in lists and on pages alike; colours are unfold's: info, success, warning, danger."""
+    return render_to_string("unfold/helpers/label.html", {"text": text, "type": colours.get(text)})
 
 
 def list_link(page: str, text: str, **filters: object) -> SafeString:

@@ -167,6 +167,9 @@ UNFOLD = {
     "SITE_SUBHEADER": "Staff console",
     "SITE_SYMBOL": "photo_library",
     "SITE_URL": None,
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("studio_gateway/favicon.svg")}
+    ],
     "STYLES": [lambda request: static("studio_gateway/admin.css")],
     "SIDEBAR": {
         "navigation": [

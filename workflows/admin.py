@@ -16,14 +16,14 @@ from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from billing.models import MAX_REASON
-from studio_gateway.admin import RecordAdmin, RecordInline, close_dialog, find, link, readable
+from studio_gateway.admin import RecordAdmin, RecordInline, close_dialog, find, label, link, readable
 from studio_gateway.errors import DomainError
 from workflows import jobs
 from workflows.catalogue import DEFINITIONS
 from workflows.models import Job, JobEvent, Output, Workflow
 
-STATUS_LABELS = {"NOT_STARTED": "info", "IN_PROGRESS": "primary", "SUCCESS": "success", "FAILURE": "danger"}
-EVENT_LABELS = {
+STATUS_COLOURS = {"NOT_STARTED": "info", "IN_PROGRESS": "primary", "SUCCESS": "success", "FAILURE": "danger"}
+EVENT_COLOURS = {
     "started": "primary",
     "waiting": "warning",
     "succeeded": "success",
@@ -93,7 +93,11 @@ class OutputInline(RecordInline):
 class JobEventInline(RecordInline):
     model = JobEvent
     verbose_name_plural = "events"
-    fields = readonly_fields = ["at", "kind", "attempt", "worker", "detail"]
+    fields = readonly_fields = ["at", "happened", "attempt", "worker", "detail"]
+
+    @display(description="Event")
+    def happened(self, event: JobEvent) -> SafeString:
+        return label(event.kind, EVENT_COLOURS)
 
 
 @admin.register(Job)
@@ -103,10 +107,10 @@ class JobAdmin(RecordAdmin):
         "badge",
         "client",
         "workflow",
-        "credits_cost",
+        "cost",
         "credits_refunded",
-        "accepted_at",
-        "ended_at",
+        "accepted",
+        "ended",
         "attempts",
         "failure",
     ]
@@ -116,7 +120,7 @@ class JobAdmin(RecordAdmin):
     search_fields = ["client__name"]
     search_help_text = "Job id, request id or client"
     fieldsets = [
-        (None, {"fields": ["badge", "failure", "error_message", "client", "workflow", "request"]}),
+        (None, {"fields": ["badge", "failure", "error_message", "client", "workflow", "request_log"]}),
         ("Spec", {"fields": ["order"]}),
         ("Credits", {"fields": ["credits_cost", "charge", "refund"]}),
         (
@@ -135,13 +139,29 @@ class JobAdmin(RecordAdmin):
             },
         ),
     ]
-    readonly_fields = ["badge", "failure", "request", "order", "attempts", "findings"]
+    readonly_fields = ["badge", "failure", "request_log", "order", "attempts", "findings"]
     inlines = [OutputInline, JobEventInline]
     actions_detail = ["give_back"]
 
-    @display(description="Status", label=STATUS_LABELS)
-    def badge(self, job: Job) -> str:
-        return job.status
+    @display(description="Status")
+    def badge(self, job: Job) -> SafeString:
+        return label(job.status, STATUS_COLOURS)
+
+    @display(description="Accepted")
+    def accepted(self, job: Job) -> str:
+        return f"{job.accepted_at:%Y-%m-%d %H:%M:%S}"
+
+    @display(description="Ended")
+    def ended(self, job: Job) -> str | None:
+        """Leave out the day where it is the one of `accepted`, which stands beside it."""
+        if job.ended_at is None:
+            return None
+        same_day = job.ended_at.date() == job.accepted_at.date()
+        return f"{job.ended_at:%H:%M:%S}" if same_day else f"{job.ended_at:%Y-%m-%d %H:%M:%S}"
+
+    @display(description="Cost")
+    def cost(self, job: Job) -> int:
+        return job.credits_cost
 
     @display(description="Refunded")
     def credits_refunded(self, job: Job) -> int | None:
@@ -156,7 +176,7 @@ class JobAdmin(RecordAdmin):
         return job.error_code or None
 
     @display(description="Request")
-    def request(self, job: Job) -> SafeString | None:
+    def request_log(self, job: Job) -> SafeString | None:
         return link("requestlog_requestlog", job.request_id) if job.request_id else None
 
     @display(description="What was ordered")
@@ -176,7 +196,7 @@ class JobAdmin(RecordAdmin):
     @action(
         description="Refund",
         icon="undo",
-        variant=ActionVariant.DANGER,
+        variant=ActionVariant.PRIMARY,
         url_path="refund",
         permissions=["workflows.change_job"],
         dialog={"title": "Refund this job", "form_class": RefundForm, "form_submit_text": "Refund"},
