@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 from unfold.decorators import display
 
 from requestlog.models import RequestLog
-from studio_gateway.admin import RecordAdmin, label, link, preformatted
+from studio_gateway.admin import RecordAdmin, code, label, link, preformatted
 
 CLASS_COLOURS = {2: "success", 3: "info", 4: "warning", 5: "danger"}
 
@@ -59,12 +59,12 @@ class RequestLogAdmin(RecordAdmin):
         return label(str(log.status), {str(log.status): CLASS_COLOURS.get(log.status // 100, "")})
 
     @display(description="Code")
-    def shown_code(self, log: RequestLog) -> str | None:
-        return log.code or None
+    def shown_code(self, log: RequestLog) -> SafeString | None:
+        return code(log.code) if log.code else None
 
     @display(description="Client")
     def client(self, log: RequestLog) -> SafeString | None:
-        return link("billing_client", log.client_id, f"Client {log.client_id}") if log.client_id else None
+        return link("billing_client", log.client_id) if log.client_id else None
 
     @display(description="Job")
     def job(self, log: RequestLog) -> SafeString | None:

@@ -10,7 +10,7 @@ from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin as BaseGroupAdmin
 from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
 from django.contrib.auth.models import Group, User
-from django.core.exceptions import ValidationError
+from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
@@ -31,12 +31,13 @@ for task_model in (Failure, OrmQ, Schedule, Success):
 M = TypeVar("M", bound=Model)
 ULID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}", re.IGNORECASE)
 # How deep a client's JSON is laid out as text; below that it is printed as JSON. Each level costs Python stack.
-READABLE_DEPTH = 3
+READABLE_DEPTH = 6
 
 
 class CappedPaginator(Paginator):
     """Counts rows to `cap` and no further, so that a list costs the same at a million rows as at ten thousand."""
 
+    object_list: QuerySet[Any]
     cap = 10_000
     template_name = "admin/capped_pagination.html"
 
@@ -107,6 +108,11 @@ def label(text: str, colours: dict[str, str]) -> SafeString:
     return render_to_string("unfold/helpers/label.html", {"text": text, "type": colours.get(text)})
 
 
+def code(text: str) -> SafeString:
+    """Show an error's code; it may wrap after each underscore."""
+    return format_html_join(SafeString("_<wbr>"), "{}", ((part,) for part in text.split("_")))
+
+
 def list_link(page: str, text: str, **filters: object) -> SafeString:
     """Link to the list of `page`, filtered."""
     return format_html(
@@ -118,7 +124,7 @@ def find(model: type[M], object_id: object) -> M:
     """Return the row that an action's URL names. Raises Http404."""
     try:
         return model._default_manager.get(pk=unquote(str(object_id)))
-    except (model.DoesNotExist, ValidationError, ValueError) as error:
+    except (ObjectDoesNotExist, ValidationError, ValueError) as error:
         raise Http404 from error
 
 
@@ -148,6 +154,7 @@ def preformatted(text: str) -> SafeString:
     return format_html('<pre class="exchange">{}</pre>', text)
 
 
+admin.site.index_title = "Staff console"
 admin.site.unregister(User)
 admin.site.unregister(Group)
 

@@ -16,7 +16,7 @@ from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from billing.models import MAX_REASON
-from studio_gateway.admin import RecordAdmin, RecordInline, close_dialog, find, label, link, readable
+from studio_gateway.admin import RecordAdmin, RecordInline, close_dialog, code, find, label, link, readable
 from studio_gateway.errors import DomainError
 from workflows import jobs
 from workflows.catalogue import DEFINITIONS
@@ -120,28 +120,28 @@ class JobAdmin(RecordAdmin):
     search_fields = ["client__name"]
     search_help_text = "Job id, request id or client"
     fieldsets = [
-        (None, {"fields": ["badge", "failure", "error_message", "client", "workflow", "request_log"]}),
+        (None, {"fields": ["badge", ("client", "workflow"), "request_log", ("credits_cost", "charge", "refund")]}),
         ("Spec", {"fields": ["order"]}),
-        ("Credits", {"fields": ["credits_cost", "charge", "refund"]}),
         (
             "Run",
             {
                 "fields": [
-                    "accepted_at",
-                    "started_at",
-                    "ended_at",
-                    "deadline_at",
-                    "attempts",
-                    "time_limit",
-                    "worker",
+                    ("accepted_at", "deadline_at"),
+                    ("started_at", "ended_at"),
+                    ("attempts", "time_limit", "worker"),
                     "findings",
                 ]
             },
         ),
     ]
+    error_fieldset = ("Error", {"fields": ["failure", "error_message"]})
     readonly_fields = ["badge", "failure", "request_log", "order", "attempts", "findings"]
     inlines = [OutputInline, JobEventInline]
     actions_detail = ["give_back"]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Job | None = None) -> list[Any]:
+        first, *others = self.fieldsets
+        return [first, self.error_fieldset, *others] if obj and obj.error_code else self.fieldsets
 
     @display(description="Status")
     def badge(self, job: Job) -> SafeString:
@@ -172,8 +172,8 @@ class JobAdmin(RecordAdmin):
         return f"{job.attempt} of {job.max_attempts}"
 
     @display(description="Error")
-    def failure(self, job: Job) -> str | None:
-        return job.error_code or None
+    def failure(self, job: Job) -> SafeString | None:
+        return code(job.error_code) if job.error_code else None
 
     @display(description="Request")
     def request_log(self, job: Job) -> SafeString | None:

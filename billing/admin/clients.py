@@ -10,7 +10,6 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
-from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.dataclasses import UnfoldAction
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
@@ -18,21 +17,13 @@ from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextareaWidget
 
 from billing import clients, keys, ledger
-from billing.models import MAX_AMOUNT, MAX_REASON, ApiKey, Client, LedgerEntry, Price
-from studio_gateway.admin import ReadOnly, RecordAdmin, RecordInline, close_dialog, find, label, link, list_link
+from billing.admin.keys import ApiKeyInline
+from billing.models import MAX_AMOUNT, MAX_REASON, Client, LedgerEntry
+from studio_gateway.admin import RecordInline, close_dialog, find, label, list_link
 from studio_gateway.errors import DomainError
 from studio_gateway.ids import new_ulid
 
 STATUS_COLOURS = {"active": "success", "suspended": "danger"}
-KIND_COLOURS = {"GRANT": "info", "CHARGE": "primary", "REFUND": "success", "ADJUSTMENT": "warning"}
-KEY_COLOURS = {"active": "success", "expired": "warning", "revoked": "danger"}
-
-
-def key_state(key: ApiKey) -> SafeString:
-    if key.revoked_at is not None:
-        return label("revoked", KEY_COLOURS)
-    expired = key.expires_at is not None and key.expires_at <= timezone.now()
-    return label("expired" if expired else "active", KEY_COLOURS)
 
 
 class GrantForm(BaseDialogForm):
@@ -69,21 +60,6 @@ class SuspendedFilter(admin.SimpleListFilter):
         if self.value() in ("yes", "no"):
             return queryset.filter(suspended_at__isnull=self.value() == "no")
         return queryset
-
-
-class ApiKeyInline(RecordInline):
-    model = ApiKey
-    verbose_name_plural = "API keys"
-    fields = readonly_fields = ["key", "state", "created_at", "expires_at", "revoked_at"]
-    ordering = ["-id"]
-
-    @display(description="Key")
-    def key(self, key: ApiKey) -> SafeString:
-        return link("billing_apikey", key.pk, key)
-
-    @display(description="State")
-    def state(self, key: ApiKey) -> SafeString:
-        return key_state(key)
 
 
 @admin.register(Client)
@@ -218,92 +194,3 @@ class ClientAdmin(ModelAdmin):
         self.log_change(request, client, "Suspension lifted")
         messages.success(request, f"{client} may order again.")
         return close_dialog("billing_client", client.pk)
-
-
-@admin.register(ApiKey)
-class ApiKeyAdmin(ReadOnly, ModelAdmin):
-    list_display = ["prefix", "client", "state", "created_at", "expires_at", "revoked_at"]
-    list_select_related = ["client"]
-    search_fields = ["prefix__startswith", "client__name"]
-    search_help_text = "First characters of the key, or client"
-    ordering = ["-pk"]
-    fields = ["client", "prefix", "state", "created_at", "expires_at", "revoked_at"]
-    readonly_fields = ["state"]
-    actions_detail = ["revoke"]
-
-    @display(description="State")
-    def state(self, key: ApiKey) -> SafeString:
-        return key_state(key)
-
-    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[UnfoldAction]:
-        return [] if find(ApiKey, object_id).revoked_at else super().get_actions_detail(request, object_id)
-
-    @action(
-        description="Revoke",
-        icon="key_off",
-        variant=ActionVariant.DANGER,
-        permissions=["billing.change_apikey"],
-        dialog={
-            "title": "Revoke this API key",
-            "description": "Requests with it are refused from the next one on. This cannot be undone.",
-            "form_submit_text": "Revoke",
-        },
-    )
-    def revoke(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
-        key = find(ApiKey, object_id)
-        keys.revoke_key(key_id=key.pk)
-        self.log_change(request, key, "Revoked")
-        messages.success(request, f"The API key {key} is revoked.")
-        return close_dialog("billing_apikey", key.pk)
-
-
-@admin.register(LedgerEntry)
-class LedgerEntryAdmin(RecordAdmin):
-    list_display = ["created_at", "client", "seq", "badge", "signed", "balance_after", "paid_for", "reason", "actor"]
-    list_filter = ["kind", ("client", AutocompleteSelectFilter)]
-    list_select_related = ["client"]
-    ulid_fields = ("id", "reference")
-    search_fields = ["client__name"]
-    search_help_text = "Entry, job or reference, or client"
-    fields = ["id", "client", "seq", "badge", "signed", "balance_after", "paid_for", "reason", "actor", "created_at"]
-    readonly_fields = ["badge", "signed", "paid_for"]
-
-    @display(description="Kind")
-    def badge(self, entry: LedgerEntry) -> SafeString:
-        return label(entry.kind, KIND_COLOURS)
-
-    @display(description="Amount")
-    def signed(self, entry: LedgerEntry) -> str:
-        return f"{entry.amount:+d}"
-
-    @display(description="Reference", empty_value="–")
-    def paid_for(self, entry: LedgerEntry) -> SafeString | str | None:
-        if entry.kind in (LedgerEntry.Kind.CHARGE, LedgerEntry.Kind.REFUND):
-            return link("workflows_job", entry.reference)
-        return entry.reference or None
-
-
-class PriceForm(forms.ModelForm):
-    class Meta:
-        help_texts = {
-            "workflow": "The name of a workflow on offer.",
-            "model": "Empty: any model. A price for a model beats one for a pixel class.",
-            "pixel_class": "512, 1K, 2K or 4K. Empty: any size.",
-            "credits": "0: free.",
-        }
-
-
-@admin.register(Price)
-class PriceAdmin(ModelAdmin):
-    form = PriceForm
-    list_display = ["workflow", "any_model", "any_size", "credits"]
-    search_fields = ["workflow", "model", "pixel_class"]
-    search_help_text = "Workflow, model or pixel class"
-
-    @display(description="Model", ordering="model")
-    def any_model(self, price: Price) -> str:
-        return price.model or "any"
-
-    @display(description="Pixel class", ordering="pixel_class")
-    def any_size(self, price: Price) -> str:
-        return price.pixel_class or "any"
