@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
+from unfold.contrib.filters.admin import RadioFilter
 from unfold.decorators import display
 
 from requestlog.models import RequestLog
@@ -14,7 +15,7 @@ from studio_gateway.admin import RecordAdmin, code, label, link, preformatted
 CLASS_COLOURS = {2: "success", 3: "info", 4: "warning", 5: "danger"}
 
 
-class AnswerFilter(admin.SimpleListFilter):
+class AnswerFilter(RadioFilter):
     title = "answer"
     parameter_name = "answer"
 

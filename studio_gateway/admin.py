@@ -74,6 +74,7 @@ class RecordAdmin(ReadOnly, ModelAdmin):
     ordering = ["-pk"]
     sortable_by: tuple[str, ...] = ()
     list_per_page = 50
+    list_filter_submit = True
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     ulid_fields: tuple[str, ...] = ()

@@ -8,7 +8,7 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
-from unfold.contrib.filters.admin import AutocompleteSelectFilter
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesRadioFilter, RadioFilter
 from unfold.dataclasses import UnfoldAction
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
@@ -48,7 +48,7 @@ class RefundForm(BaseDialogForm):
         return {"job": job, "refundable": refundable(job), "balance_after": balance_after}
 
 
-class WorkflowFilter(admin.SimpleListFilter):
+class WorkflowFilter(RadioFilter):
     """Offers the few workflows, instead of looking through all jobs for their names."""
 
     title = "workflow"
@@ -114,7 +114,7 @@ class JobAdmin(RecordAdmin):
         "attempts",
         "failure",
     ]
-    list_filter = ["status", WorkflowFilter, ("client", AutocompleteSelectFilter)]
+    list_filter = [("status", ChoicesRadioFilter), WorkflowFilter, ("client", AutocompleteSelectFilter)]
     list_select_related = ["client"]
     ulid_fields = ("id", "request_id")
     search_fields = ["client__name"]
@@ -129,19 +129,24 @@ class JobAdmin(RecordAdmin):
                     ("accepted_at", "deadline_at"),
                     ("started_at", "ended_at"),
                     ("attempts", "time_limit", "worker"),
-                    "findings",
                 ]
             },
         ),
     ]
     error_fieldset = ("Error", {"fields": ["failure", "error_message"]})
+    summary_fieldset = ("Summary", {"fields": ["findings"], "classes": ["collapse"]})
     readonly_fields = ["badge", "failure", "request_log", "order", "attempts", "findings"]
     inlines = [OutputInline, JobEventInline]
     actions_detail = ["give_back"]
 
     def get_fieldsets(self, request: HttpRequest, obj: Job | None = None) -> list[Any]:
         first, *others = self.fieldsets
-        return [first, self.error_fieldset, *others] if obj and obj.error_code else self.fieldsets
+        error = [self.error_fieldset] if obj and obj.error_code else []
+        summary = [self.summary_fieldset] if obj and obj.summary else []
+        return [first, *error, *others, *summary]
+
+    def get_inlines(self, request: HttpRequest, obj: Job | None) -> list[type[RecordInline]]:
+        return self.inlines if obj and obj.status == Job.Status.SUCCESS else [JobEventInline]
 
     @display(description="Status")
     def badge(self, job: Job) -> SafeString:

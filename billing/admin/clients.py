@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import RadioFilter
 from unfold.dataclasses import UnfoldAction
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
@@ -49,7 +50,7 @@ class KeyForm(BaseDialogForm):
     )
 
 
-class SuspendedFilter(admin.SimpleListFilter):
+class SuspendedFilter(RadioFilter):
     title = "status"
     parameter_name = "suspended"
 
@@ -66,6 +67,7 @@ class SuspendedFilter(admin.SimpleListFilter):
 class ClientAdmin(ModelAdmin):
     list_display = ["name", "status", "balance", "jobs", "created_at"]
     list_filter = [SuspendedFilter]
+    list_filter_submit = True
     search_fields = ["name", "id__exact"]
     search_help_text = "Name or number"
     ordering = ["name", "pk"]

@@ -1,6 +1,6 @@
 from django.contrib import admin
 from django.utils.safestring import SafeString
-from unfold.contrib.filters.admin import AutocompleteSelectFilter
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesRadioFilter
 from unfold.decorators import display
 
 from billing.models import LedgerEntry
@@ -12,7 +12,7 @@ COLOURS = {"GRANT": "info", "CHARGE": "primary", "REFUND": "success", "ADJUSTMEN
 @admin.register(LedgerEntry)
 class LedgerEntryAdmin(RecordAdmin):
     list_display = ["created_at", "client", "seq", "badge", "signed", "balance_after", "paid_for", "reason", "actor"]
-    list_filter = ["kind", ("client", AutocompleteSelectFilter)]
+    list_filter = [("kind", ChoicesRadioFilter), ("client", AutocompleteSelectFilter)]
     list_select_related = ["client"]
     ulid_fields = ("id", "reference")
     search_fields = ["client__name", "reference__exact"]

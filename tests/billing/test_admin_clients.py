@@ -11,7 +11,8 @@ from tests.console import HOSTILE, messages, signed_in, submit_dialog
 
 
 def form_of(shop: Shop, **fields: object) -> dict[str, object]:
-    return {"name": shop.client.name, "max_open_jobs": 1000, "storage_prefixes": "", **fields}
+    keys = {"api_keys-TOTAL_FORMS": 0, "api_keys-INITIAL_FORMS": 0}
+    return {"name": shop.client.name, "max_open_jobs": 1000, "storage_prefixes": "", **keys, **fields}
 
 
 def test_limits_and_prefixes_are_edited(db, shop: Shop):
@@ -27,7 +28,8 @@ def test_limits_and_prefixes_are_edited(db, shop: Shop):
 def test_a_prefix_that_is_none_is_refused(db, shop: Shop):
     browser, path = signed_in(), f"/admin/billing/client/{shop.client.pk}/change/"
     for prefix in ("/etc/", "a/../b/", "a"):
-        assert browser.post(path, form_of(shop, storage_prefixes=prefix)).status_code == 200
+        answer = browser.post(path, form_of(shop, storage_prefixes=prefix))
+        assert list(answer.context["adminform"].errors) == ["storage_prefixes"]
     shop.client.refresh_from_db()
     assert shop.client.storage_prefixes == []
 
