@@ -80,10 +80,12 @@ def test_a_double_click_grants_credits_once(gateway: Gateway, staff: Page, shop:
 def test_a_key_is_made_used_and_revoked(gateway: Gateway, staff: Page, shop: Shop):
     staff.goto(f"{gateway.url}/admin/billing/client/{shop.client.pk}/change/")
     button(staff, "make_key").click()
-    staff.get_by_role("button", name="Make key").click()
+    staff.get_by_role("button", name="Make key").dblclick()
     message = staff.get_by_text("The new API key, shown this once:")
     expect(message).to_be_visible()
     secret = message.inner_text().split()[-1]
+    staff.wait_for_load_state("networkidle")
+    assert shop.client.api_keys.count() == 2
     assert gateway.call("POST", "/v1/background-generator", BACKGROUND, key=secret).status == 202
     staff.reload()
     expect(staff.get_by_text(secret)).to_have_count(0)
