@@ -34,8 +34,7 @@ class RequestLogAdmin(RecordAdmin):
     list_display = [
         "request_id",
         "received_at",
-        "method",
-        "path",
+        "call",
         "answer",
         "shown_code",
         "client",
@@ -54,6 +53,10 @@ class RequestLogAdmin(RecordAdmin):
         ("Answer", {"fields": ["answer", "shown_code", "job"]}),
     ]
     readonly_fields = ["answer", "shown_code", "client", "job", "duration", "size", "text"]
+
+    @display(description="Request")
+    def call(self, log: RequestLog) -> str:
+        return f"{log.method}\N{NO-BREAK SPACE}{log.path}"
 
     @display(description="Status")
     def answer(self, log: RequestLog) -> SafeString:

@@ -79,15 +79,18 @@ class RecordAdmin(ReadOnly, ModelAdmin):
     show_facets = admin.ShowFacets.NEVER
     ulid_fields: tuple[str, ...] = ()
 
+    def has_ulid(self, ulid: str) -> Q:
+        found = Q()
+        for field in self.ulid_fields:
+            found |= Q(**{field: ulid})
+        return found
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         term = search_term.strip()
         if ULID.fullmatch(term):
-            found = Q()
-            for field in self.ulid_fields:
-                found |= Q(**{field: term.upper()})
-            return queryset.filter(found), False
+            return queryset.filter(self.has_ulid(term.upper())), False
         return super().get_search_results(request, queryset, search_term)
 
 

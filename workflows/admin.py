@@ -195,6 +195,9 @@ class JobAdmin(RecordAdmin):
     def findings(self, job: Job) -> SafeString | None:
         return readable(job.summary) if job.summary else None
 
+    def has_refund_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return request.user.has_perm("workflows.change_job")
+
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[UnfoldAction]:
         return super().get_actions_detail(request, object_id) if refundable(find(Job, object_id)) else []
 
@@ -203,7 +206,7 @@ class JobAdmin(RecordAdmin):
         icon="undo",
         variant=ActionVariant.PRIMARY,
         url_path="refund",
-        permissions=["workflows.change_job"],
+        permissions=["refund"],
         dialog={"title": "Refund this job", "form_class": RefundForm, "form_submit_text": "Refund"},
     )
     def give_back(self, request: HttpRequest, form: RefundForm, object_id: str) -> HttpResponse:

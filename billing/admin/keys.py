@@ -52,6 +52,9 @@ class ApiKeyAdmin(ReadOnly, ModelAdmin):
     def state(self, key: ApiKey) -> SafeString:
         return key_state(key)
 
+    def has_revoke_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return request.user.has_perm("billing.change_apikey")
+
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[UnfoldAction]:
         return [] if find(ApiKey, object_id).revoked_at else super().get_actions_detail(request, object_id)
 
@@ -59,7 +62,7 @@ class ApiKeyAdmin(ReadOnly, ModelAdmin):
         description="Revoke",
         icon="key_off",
         variant=ActionVariant.DANGER,
-        permissions=["billing.change_apikey"],
+        permissions=["revoke"],
         dialog={
             "title": "Revoke this API key",
             "description": "Requests with it are refused from the next one on. This cannot be undone.",

@@ -1,4 +1,5 @@
 from django.contrib import admin
+from django.db.models import Q
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesRadioFilter
 from unfold.decorators import display
@@ -14,11 +15,14 @@ class LedgerEntryAdmin(RecordAdmin):
     list_display = ["created_at", "client", "seq", "badge", "signed", "balance_after", "paid_for", "reason", "actor"]
     list_filter = [("kind", ChoicesRadioFilter), ("client", AutocompleteSelectFilter)]
     list_select_related = ["client"]
-    ulid_fields = ("id", "reference")
     search_fields = ["client__name", "reference__exact"]
     search_help_text = "Entry, job, reference or client"
     fields = ["id", "client", "seq", "badge", "signed", "balance_after", "paid_for", "reason", "actor", "created_at"]
     readonly_fields = ["badge", "signed", "paid_for"]
+
+    def has_ulid(self, ulid: str) -> Q:
+        # Each kind's reference has an index of its own.
+        return Q(id=ulid) | Q(kind="CHARGE", reference=ulid) | Q(kind="REFUND", reference=ulid)
 
     @display(description="Kind")
     def badge(self, entry: LedgerEntry) -> SafeString:
@@ -28,7 +32,7 @@ class LedgerEntryAdmin(RecordAdmin):
     def signed(self, entry: LedgerEntry) -> str:
         return f"{entry.amount:+d}"
 
-    @display(description="Reference", empty_value="–")
+    @display(description="Reference")
     def paid_for(self, entry: LedgerEntry) -> SafeString | str | None:
         if entry.kind in (LedgerEntry.Kind.CHARGE, LedgerEntry.Kind.REFUND):
             return link("workflows_job", entry.reference)

@@ -2,6 +2,8 @@
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission
+from django.core.checks import run_checks
 
 from tests.conftest import Shop
 from tests.console import HOSTILE, fail, messages, order, signed_in, submit_dialog, succeed
@@ -165,6 +167,33 @@ def test_nobody_else_gets_in(db, shop: Shop, client, django_user_model):
         assert client.get(path).status_code == 403
         assert client.post(path, {"_form_submitted": "on", "reason": "x", "credits": 5}).status_code == 403
     assert shop.balance == 97
+
+
+def test_the_system_checks_need_no_database(db, django_assert_num_queries):
+    """They run before the first migration; unfold's look permissions up there that actions name with a dot."""
+    with django_assert_num_queries(0):
+        assert run_checks() == []
+
+
+def test_who_may_only_look_is_offered_no_action_and_may_take_none(db, shop: Shop, client, django_user_model):
+    job, key = succeed(order(shop.client)), shop.client.api_keys.get()
+    looker = django_user_model.objects.create_user("bob", is_staff=True)
+    looker.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    client.force_login(looker)
+    for row, actions in (
+        (f"/admin/workflows/job/{job.pk}/", ["refund"]),
+        (f"/admin/billing/client/{shop.client.pk}/", ["grant", "make_key", "suspend", "lift_suspension"]),
+        (f"/admin/billing/apikey/{key.pk}/", ["revoke"]),
+    ):
+        html = client.get(f"{row}change/").content.decode()
+        for action in actions:
+            assert f"{row}{action}/" not in html
+            assert client.get(f"{row}{action}/").status_code == 403
+            sent = {"_form_submitted": "on", "reason": "x", "credits": "5", "reference": "r"}
+            assert client.post(f"{row}{action}/", sent).status_code == 403
+    assert shop.balance == 97
+    assert shop.client.suspended_at is None
+    assert [key.revoked_at for key in shop.client.api_keys.all()] == [None]
 
 
 def test_django_q2s_own_pages_are_not_there(db):
