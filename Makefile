@@ -12,7 +12,7 @@ demo: .venv/ready
 	$(BIN)/python manage.py demo $(if $(PHOTO),--photo "$(PHOTO)")
 
 test: .venv/ready-for-tests
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile $(ARGS)
 
 lint: .venv/ready-for-tests
 	$(BIN)/ruff check .

@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -22,9 +22,9 @@ class Accounts:
     """Kept in the data folder, mode 0600, so that `up` can show them again."""
 
     client_id: int
-    api_key: str
+    api_key: str = field(repr=False)
     staff_user: str
-    staff_password: str
+    staff_password: str = field(repr=False)
 
     @property
     def photo_key(self) -> str:

@@ -149,7 +149,6 @@ SPECTACULAR_SETTINGS = {
 }
 
 
-
 def console_page(title: str, icon: str, page: str) -> dict[str, Any]:
     """A link of the staff console's sidebar to a list, for who may see that list; `page` is like `billing_client`."""
     app, model = page.split("_")
@@ -196,24 +195,27 @@ UNFOLD = {
     },
 }
 
-# Why these values: the list of what is known of django-q2 in docs/worker.md.
+# django-q2 only runs the processes: the job table is the queue, and what becomes of a job is written there.
 Q_CLUSTER = {
     "name": "jobs",
     "broker_class": "workflows.broker.JobBroker",
     "orm": "default",
     "workers": WORKER_PROCESSES,
+    # Each job brings its own time limit; this one is for other tasks. `retry` must exceed it, and has no other effect.
     "timeout": 900,
     "retry": 960,
+    # One job waits in the cluster at most: what waits in the table is to be had by every worker, in fair order.
     "queue_limit": 1,
     "bulk": 1,
     "poll": 0.05,
+    # Other values break the count with which a process that ignores its time limit is killed.
     "guard_cycle": 0.5,
+    # Attempts are counted in the job's row, which also survives a killed process.
     "max_attempts": 1,
     "ack_failures": True,
     "save_limit": -1,
     "recycle": 200,
     "scheduler": False,
-    "label": "Background tasks",
 }
 
 LOGGING = {

@@ -2,6 +2,8 @@ from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularJSONAPIView
 
+from studio_gateway.api import openapi  # noqa: F401 — registers itself; here, because commands need not wait for it
+
 urlpatterns = [
     path("", include("workflows.urls")),
     path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),

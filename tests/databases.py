@@ -1,6 +1,7 @@
 """Databases for tests that need real commits: cheap copies of the migrated one, which nobody cleans up after."""
 
 import itertools
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import quote, urlencode
@@ -9,7 +10,9 @@ import psycopg
 from django.db import connection
 from psycopg import sql
 
-TEMPLATE = "test_template"
+# Test processes that share a server keep to names of their own.
+PROCESS = os.environ.get("PYTEST_XDIST_WORKER", "")
+TEMPLATE = f"test_template{PROCESS}"
 _numbers = itertools.count(1)
 
 
@@ -30,11 +33,7 @@ def url(name: str) -> str:
 def copy(source: str, target: str) -> None:
     with _admin() as admin:
         admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(target)))
-        admin.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(
-                sql.Identifier(target), sql.Identifier(source)
-            )
-        )
+        admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(target), sql.Identifier(source)))
 
 
 def drop(name: str) -> None:
@@ -44,7 +43,7 @@ def drop(name: str) -> None:
 
 def fresh() -> str:
     """Make a migrated, empty database and return its name."""
-    name = f"test_copy_{next(_numbers)}"
+    name = f"test_copy{PROCESS}_{next(_numbers)}"
     copy(TEMPLATE, name)
     return name
 

@@ -16,7 +16,7 @@ from workflows.catalogue import DEFINITIONS, Order
 from workflows.engines.base import EngineError, File
 from workflows.jobs import Attempt
 from workflows.models import Output
-from workflows.storage import delete_quietly, output_key
+from workflows.storage import output_key
 
 logger = logging.getLogger(__name__)
 
@@ -55,8 +55,8 @@ def perform(attempt: Attempt) -> None:
     """Run the engine, store what it made, and end the attempt.
 
     Whatever the engine raises ends in the job's row. A time limit is recorded and passed on, because django-q2 replaces
-    the process then. Files of an attempt that came too late are deleted; those of one whose commit went unanswered
-    stay, because the job may have them.
+    the process then. Files of an attempt that failed or came too late are deleted; those of one whose commit went
+    unanswered stay, because the job may have them.
     """
     job = attempt.job
     stored: list[Output] = []
@@ -68,9 +68,9 @@ def perform(attempt: Attempt) -> None:
             result = definition.perform(Order(client=job.client, spec=job.spec, seed=seed))
             for file in result.files:
                 stored.append(_store(attempt, file, position=len(stored)))
-            kept = jobs.succeed(attempt, outputs=stored, summary=result.summary)
+            if jobs.succeed(attempt, outputs=stored, summary=result.summary):
+                return
     except EngineError as error:
-        kept = False
         jobs.fail(attempt, code=error.code, message=error.message, technical=error.technical)
     except TimeoutException:
         # It may have struck in the middle of a statement: that connection is not to be used again.
@@ -82,13 +82,13 @@ def perform(attempt: Attempt) -> None:
             message=f"The attempt took longer than the {seconds} s that this workflow allows.",
             technical=True,
         )
+        _drop(stored)
         raise
     except (OperationalError, InterfaceError):
         logger.exception("attempt %s of job %s ended without an answer from the database", attempt.number, job.pk)
         connection.close()
         return
     except Exception:
-        kept = False
         logger.exception("attempt %s of job %s failed", attempt.number, job.pk)
         jobs.fail(
             attempt,
@@ -96,9 +96,7 @@ def perform(attempt: Attempt) -> None:
             message="Something broke on our side while the images were made.",
             technical=True,
         )
-    if not kept:
-        for key, why in delete_quietly([output.key for output in stored]):
-            logger.warning("orphan %s could not be deleted: %s", key, why)
+    _drop(stored)
 
 
 def _store(attempt: Attempt, file: File, *, position: int) -> Output:
@@ -116,3 +114,19 @@ def _store(attempt: Attempt, file: File, *, position: int) -> Output:
         height=file.height,
         details=file.details,
     )
+
+
+def _drop(stored: list[Output]) -> None:
+    """Delete the files of a failed or late attempt, and none that a row has.
+
+    Whoever calls this has tried to end the attempt before. That waited for a commit which may still have been on its
+    way when the time limit struck, so what that commit wrote is seen here.
+    """
+    kept = set(Output.objects.filter(key__in=[output.key for output in stored]).values_list("key", flat=True))
+    for output in stored:
+        if output.key in kept:
+            continue
+        try:
+            default_storage.delete(output.key)
+        except OSError as error:
+            logger.warning("orphan %s could not be deleted: %s", output.key, error)

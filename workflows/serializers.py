@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from studio_gateway.api.fields import (
@@ -122,5 +123,6 @@ class JobSerializer(serializers.ModelSerializer[Job]):
     def get_credits_refunded(self, job: Job) -> int:
         return 0 if job.refund_id is None else job.credits_cost
 
+    @extend_schema_field(JobErrorSerializer(allow_null=True))
     def get_error(self, job: Job) -> dict[str, str] | None:
         return {"code": job.error_code, "message": job.error_message} if job.error_code else None

@@ -1,7 +1,5 @@
 """Where images live: Django's default storage, with keys like `clients/7/jobs/01H…/1/background.png`."""
 
-from typing import Any
-
 from django.conf import settings
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.core.signing import BadSignature, TimestampSigner
@@ -70,14 +68,3 @@ def read_trial_image(*, client: Client, key: str) -> bytes:
 def output_key(*, client_id: int, job_id: str, attempt: int, name: str) -> str:
     """Return the key of an output; the attempt in it keeps a late worker's files apart from the winner's."""
     return f"clients/{client_id}/jobs/{job_id}/{attempt}/{name}"
-
-
-def delete_quietly(keys: list[str]) -> list[Any]:
-    """Delete files that nothing refers to; return what could not be deleted, with its error."""
-    failed = []
-    for key in keys:
-        try:
-            default_storage.delete(key)
-        except OSError as error:
-            failed.append((key, error))
-    return failed

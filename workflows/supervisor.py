@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import Error, connection
-from django.db.models import F, Max
+from django.db.models import F, Max, Q
 from django.db.models.functions import Now
 
 from studio_gateway.processes import block_signals, kill, spawn, stop, wait_for_signal
@@ -76,9 +76,12 @@ class Supervisor:
         return time.monotonic() - self._moving_at > STALL_SECONDS
 
     def _waiting(self) -> bool:
+        # Not by `due_at`: a wedged cluster's own pusher may go on reserving the job.
+        lately = Now() - timedelta(seconds=SWEEP_SECONDS)
         return Job.objects.filter(
+            Q(lease_until=None) | Q(lease_until__lte=lately),
             status__in=Job.OPEN,
-            due_at__lte=Now() - timedelta(seconds=SWEEP_SECONDS),
+            run_after__lte=lately,
             attempt__lt=F("max_attempts"),
             deadline_at__gt=Now(),
         ).exists()

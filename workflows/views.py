@@ -11,6 +11,7 @@ from rest_framework.views import APIView
 
 from billing.authentication import authenticated
 from requestlog.entries import draft
+from studio_gateway.api.fields import StrictSerializer
 from workflows import jobs, offers
 from workflows.catalogue import Definition
 from workflows.models import Job, Output
@@ -23,11 +24,15 @@ class SubmitView(APIView):
 
     definition: Definition = None  # type: ignore[assignment]  # given to as_view()
 
+    def get_serializer_class(self) -> type[StrictSerializer]:
+        return self.definition.serializer
+
+    @extend_schema(responses={202: WorkflowAcceptedResponse})
     def post(self, request: Request) -> Response:
         client, credentials = authenticated(request)
         name, version = self.definition.name, credentials.config_version
         workflow = offers.offer(name=name, version=version)
-        spec = self.definition.serializer().run_validation(request.data)
+        spec = self.get_serializer_class()().run_validation(request.data)
         cost = offers.quote(definition=self.definition, spec=spec, version=version)
         log = draft(request._request, status=status.HTTP_202_ACCEPTED)
         job = jobs.submit(client=client, workflow=workflow, spec=spec, credits_cost=cost, log=log)

@@ -33,11 +33,11 @@ _SETTINGS = {
 
 
 def keep(folder: Path, start_lock: int) -> None:
-    """Run the server of `folder` until nobody uses it; close `start_lock` when it accepts connections.
+    """Run the server of `folder` until nobody uses it; once it accepts connections, close `start_lock`.
 
     The first time, make the cluster: in a folder of another name until it is complete.
     """
-    # The whole server inherits this lock, and so it is only free when every process of the last one is gone.
+    # The whole server inherits this lock, and so this waits until every process of the last one is gone.
     server_lock = lock(folder / "server.lock", fcntl.LOCK_EX)
     ours: dict[str, Any] = {
         "preexec_fn": functools.partial(die_with_parent, parent=os.getpid()),
@@ -49,6 +49,10 @@ def keep(folder: Path, start_lock: int) -> None:
     if not cluster.exists():
         _make_cluster(folder, cluster, ours)
 
+    # With the lock ours no server can be left, but after a reboot the pid in these may be that of some other process,
+    # and PostgreSQL would take it for one.
+    (cluster / "postmaster.pid").unlink(missing_ok=True)
+    (folder / f".s.PGSQL.{PORT}.lock").unlink(missing_ok=True)
     settings = [f"--{name}={value}" for name, value in _SETTINGS.items()]
     postgres = subprocess.Popen([binary("postgres"), "-D", cluster, "-p", str(PORT), *settings], **ours)
     signal.signal(signal.SIGALRM, lambda *_: postgres.send_signal(signal.SIGQUIT))
@@ -58,10 +62,14 @@ def keep(folder: Path, start_lock: int) -> None:
         signal.setitimer(signal.ITIMER_REAL, _FAST_SHUTDOWN_S)
 
     signal.signal(signal.SIGTERM, stop)
-    while postgres.poll() is None and not _ready(cluster, postgres.pid):
+    while not _ready(cluster, postgres.pid):
+        if postgres.poll() is not None:
+            return
         time.sleep(0.01)
+    ready_lock = lock(folder / "ready.lock", fcntl.LOCK_EX)
     os.close(start_lock)
     postgres.wait()
+    os.close(ready_lock)  # before users.lock, for which newcomers wait
 
 
 def _terminate_when_unused(folder: Path) -> None:
@@ -77,11 +85,15 @@ def _make_cluster(folder: Path, cluster: Path, ours: dict[str, Any]) -> None:
     password.write_text(secrets.token_urlsafe(32))
     locale = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     login = [f"--username={USER}", "--auth=scram-sha-256", f"--pwfile={password}"]
-    subprocess.run([binary("initdb"), "-D", new, *login, *locale], stdout=subprocess.DEVNULL, check=True, **ours)
+    initdb: list[str | Path] = [binary("initdb"), "--no-sync", "-D", new, *login, *locale]
+    subprocess.run(initdb, stdout=subprocess.DEVNULL, check=True, **ours)
     # The single-user server needs no socket, no password and no waiting.
-    single = [binary("postgres"), "--single", "-D", new, "postgres"]
+    single: list[str | Path] = [binary("postgres"), "--single", "-F", "-D", new, "postgres"]
     subprocess.run(single, input=f"CREATE DATABASE {USER};".encode(), stdout=subprocess.DEVNULL, check=True, **ours)
+    # All of it must be on the disk before it has its name, and the name before anything is committed.
+    os.sync()
     new.rename(cluster)
+    os.sync()
 
 
 def _ready(cluster: Path, pid: int) -> bool:

@@ -1,10 +1,11 @@
 """The PostgreSQL server of a data folder, shared by the processes that use the folder at the time.
 
-Whoever comes first starts a *keeper* (keeper.py), which runs the server until its last user is gone. Three files in
+Whoever comes first starts a *keeper* (keeper.py), which runs the server until its last user is gone. Four files in
 `<data folder>/postgres/` are locked with flock(2), which the kernel undoes however a process ends:
 
 - `users.lock`: shared by every user for as long as it lives; the keeper waits to have it alone, then stops the server.
 - `start.lock`: had by whoever starts a server, handed to the keeper, and let go when the server is ready or has failed.
+- `ready.lock`: had by the keeper while the server accepts connections.
 - `server.lock`: had by the keeper and, inherited, by every process of the server.
 """
 
@@ -46,23 +47,23 @@ def join(data_dir: Path) -> ConnectionParams:
     """Make sure that the server of `data_dir` runs for as long as this process lives, and say how to connect to it.
 
     Guarantees that the server accepts connections (the first time ever, its cluster and the database `studio` are
-    made) and that it is started anew if it has died since the last call; costs microseconds when it runs. Forked
+    made), and that it is started anew if it has died since the last call; costs microseconds when it runs. Forked
     children are users too, by inheritance. A process that ends as the last user waits until the server is gone.
 
     Raises EmbeddedPostgresError, with what the server's log says, if it does not start, and PermissionError if this
     user may not use the folder. Creates missing folders with mode 0700, and changes those that exist in no way.
     """
     folder = data_dir.absolute() / "postgres"
-    with _mutex:
-        if folder not in _joined:
-            for path in (*reversed(folder.parents), folder):
-                path.mkdir(mode=0o700, exist_ok=True)
-            # Waits while a keeper shuts the server down.
-            _joined[folder] = lock(folder / "users.lock", fcntl.LOCK_SH)
-            atexit.register(_leave, folder, os.getpid())
-        _start_unless_running(folder)
-        password = (folder / "password").read_text()
-        return ConnectionParams(host=_host(folder), port=str(PORT), user=USER, password=password)
+    if folder not in _joined:
+        with _mutex:
+            if folder not in _joined:
+                for path in (*reversed(folder.parents), folder):
+                    path.mkdir(mode=0o700, exist_ok=True)
+                # Waits while a keeper shuts the server down.
+                _joined[folder] = lock(folder / "users.lock", fcntl.LOCK_SH)
+                atexit.register(_leave, folder, os.getpid())
+    _start_unless_running(folder)
+    return ConnectionParams(host=_host(folder), port=str(PORT), user=USER, password=_password(folder))
 
 
 def binary(name: str) -> Path:
@@ -100,8 +101,8 @@ def _start_unless_running(folder: Path) -> None:
     while True:
         start = lock(folder / "start.lock", fcntl.LOCK_EX)
         try:
-            # Looked at with a shared lock, so that those who look do not take each other for a server.
-            if not _lockable(folder / "server.lock", fcntl.LOCK_SH):
+            # Looked at with a shared lock, so that those who look do not take each other for a keeper.
+            if not _lockable(folder / "ready.lock", fcntl.LOCK_SH):
                 return
             if log_start is not None:
                 said = log.read_bytes()[log_start:].decode(errors="replace").strip()
@@ -139,14 +140,21 @@ def _as_unprivileged_user(folder: Path) -> list[str]:
     """Return the command prefix that drops root, which PostgreSQL refuses: to the folder's owner, or else `nobody`.
 
     The capability lets that user go through folders which are closed to it: our own `postgres/`, closed so that
-    other processes of `nobody` cannot reach the server, and a private home with the project in it.
+    other processes of `nobody` cannot reach the server, and a private home with the project in it. With the secure
+    bit it counts for access(2) as well, by which PostgreSQL looks for its programs.
     """
     if shutil.which("setpriv") is None:
         raise EmbeddedPostgresError("To run the embedded PostgreSQL as root, setpriv (util-linux) is needed.")
     owner, nobody = folder.stat(), pwd.getpwnam("nobody")
     uid, gid = (owner.st_uid, owner.st_gid) if owner.st_uid else (nobody.pw_uid, nobody.pw_gid)
-    capability = [f"--{kind}-caps=+dac_override" for kind in ("inh", "ambient")]
-    return ["setpriv", f"--reuid={uid}", f"--regid={gid}", "--clear-groups", *capability]
+    user = [f"--reuid={uid}", f"--regid={gid}", "--clear-groups"]
+    capability = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override", "--securebits=+no_setuid_fixup"]
+    return ["setpriv", *user, *capability]
+
+
+@functools.cache
+def _password(folder: Path) -> str:
+    return (folder / "password").read_text()
 
 
 def _host(folder: Path) -> str:

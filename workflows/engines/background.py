@@ -12,9 +12,10 @@ from workflows.engines.base import File, Result, UnknownModel, quoted
 from workflows.engines.camera import Camera
 from workflows.engines.images import png
 from workflows.engines.palette import Floats
-from workflows.engines.sets import Studio, build
+from workflows.engines.sets import build
 from workflows.engines.sizes import parse_size
 from workflows.engines.stage import paint
+from workflows.engines.studio import Studio
 
 MODEL = "built-in"
 _MOST_COLORS = 6

@@ -30,7 +30,7 @@ class View:
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole at the height `_HEIGHT`, whose horizon is placed so that the floor takes a good share of the picture."""
+    """A pinhole at the height `_HEIGHT`, its horizon placed so that the floor takes a good share of the picture."""
 
     width: int
     height: int
@@ -70,11 +70,11 @@ class Camera:
         return _HEIGHT - (y - self.horizon) * z / FOCAL
 
     def project(self, points: Floats) -> Floats:
-        """Return the pixels, shape (n, 2), of world points, shape (n, 3)."""
-        z = np.maximum(points[:, 2], 0.2)
-        x = FOCAL * points[:, 0] / z
-        y = self.horizon + FOCAL * (_HEIGHT - points[:, 1]) / z
-        return np.stack([x * self.scale + self.width / 2, y * self.scale + self.height / 2], axis=1) - 0.5
+        """Return the pixels, shape (…, 2), of world points, shape (…, 3)."""
+        z = np.maximum(points[..., 2], 0.2)
+        x = FOCAL * points[..., 0] / z
+        y = self.horizon + FOCAL * (_HEIGHT - points[..., 1]) / z
+        return np.stack([x * self.scale + self.width / 2, y * self.scale + self.height / 2], axis=-1) - 0.5
 
     def center(self) -> tuple[float, float]:
         """Return the camera's own x and height in the world."""

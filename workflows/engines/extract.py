@@ -1,11 +1,13 @@
 """The built-in engine of extract: the items on a photo, each cut out with alpha."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from PIL import ImageColor
 
 from workflows.engines import palette, words
@@ -92,30 +94,36 @@ def _items(pixels: Bytes, alpha: Floats) -> list[_Item]:
     large = [1 + int(index) for index in np.argsort(-areas, kind="stable") if areas[index] >= least][:_MOST_ITEMS]
     owner = _nearest_owner(labels, large)
     found = []
+    scale_x, scale_y = width / small_size[0], height / small_size[1]
     for index in large:
-        mine = cv2.resize((owner == index).astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
-        own = alpha * mine
+        # Only the part of the photo that the item is in: photos are large.
+        left, top, wide, high = cv2.boundingRect((owner == index).astype(np.uint8))
+        rows = slice(int(top * scale_y), min(height, math.ceil((top + high) * scale_y)))
+        columns = slice(int(left * scale_x), min(width, math.ceil((left + wide) * scale_x)))
+        mine = (owner[top : top + high, left : left + wide] == index).astype(np.uint8)
+        part = (columns.stop - columns.start, rows.stop - rows.start)
+        own = alpha[rows, columns] * cv2.resize(mine, part, interpolation=cv2.INTER_NEAREST)
         x, y, wide, high = cv2.boundingRect((own > 0.5).astype(np.uint8))
         if not (wide and high):
             continue
-        pad = 2 + round(_PADDING * max(wide, high))
-        rows, columns = slice(max(0, y - pad), min(height, y + high + pad)), slice(max(0, x - pad), min(width, x + wide + pad))
-        visible = own[rows, columns]
-        cutout = np.dstack([pixels[rows, columns], np.rint(visible * 255).astype(np.uint8)])
-        cutout[cutout[..., 3] == 0] = 0  # the background is the client's: what is cut away is gone
-        sure = cutout[visible > 0.9][:, :3]
+        cutout = np.dstack([pixels[rows, columns], np.rint(own * 255).astype(np.uint8)])
+        cutout[cutout[..., 3] == 0] = 0  # what is cut away is gone, and not only unseen
+        sure = cutout[own > 0.9][:, :3]
+        soft_x, soft_y, soft_wide, soft_high = cv2.boundingRect(cutout[..., 3])
+        pad = round(_PADDING * max(wide, high))
+        cutout = cutout[soft_y : soft_y + soft_high, soft_x : soft_x + soft_wide]
         found.append(
             _Item(
-                box=(x, y, wide, high),
+                box=(columns.start + x, rows.start + y, wide, high),
                 area=int((own > 0.5).sum()),
-                cutout=cutout,
+                cutout=cv2.copyMakeBorder(cutout, pad, pad, pad, pad, cv2.BORDER_CONSTANT, value=(0, 0, 0, 0)),
                 colors=palette.main_colors(sure if len(sure) else cutout[..., :3].reshape(-1, 3), count=4),
             )
         )
     return found
 
 
-def _nearest_owner(labels: np.ndarray[Any, np.dtype[np.int32]], large: list[int]) -> np.ndarray[Any, np.dtype[np.int32]]:
+def _nearest_owner(labels: NDArray[Any], large: list[int]) -> NDArray[Any]:
     """Return for each pixel the large item that it belongs to: its own, or the nearest within a few pixels; or 0.
 
     An item's soft edge lies outside of its opened mask, and must still come with it.
@@ -132,7 +140,7 @@ def _nearest_owner(labels: np.ndarray[Any, np.dtype[np.int32]], large: list[int]
 
 def _named_colors(text: str) -> set[str]:
     """Return the colours (#rrggbb) that the text names."""
-    names = {name: () for name in (*palette.SHOP_COLORS, *ImageColor.colormap)}
+    names = dict.fromkeys((*palette.SHOP_COLORS, *ImageColor.colormap), ())
     return {palette.parse_color(name) for name in words.find(text, names)}
 
 
@@ -146,5 +154,5 @@ def _agreement(item: _Item, wanted: set[str]) -> float:
         have = palette.lab(np.array([[ImageColor.getrgb(color)]], np.uint8))[0, 0]
         # Lightness counts half: a red shirt's folds are dark red, and still red.
         away = np.linalg.norm((ask - have) * [0.5, 1, 1], axis=1).min()
-        total += share * float(np.exp(-((away / 28) ** 2)))
+        total += share * float(np.exp(-((away / 18) ** 2)))
     return round(total, 1)

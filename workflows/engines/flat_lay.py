@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workflows.engines.garments import GARMENTS, Garment, Path, curved, mirrored, rounded
-from workflows.engines.materials import noise, plaster
+from workflows.engines.materials import Noise, plaster
 from workflows.engines.palette import Bytes, Floats, linear, to_srgb
 
 _WIDTH, _HEIGHT = 1600, 1200
@@ -26,12 +26,18 @@ def draw_flat_lay_with_masks(
 ) -> tuple[bytes, dict[str, NDArray[np.bool_]]]:
     """Return the photo, and for each garment's name where it truly lies, shape (height, width)."""
     cv2.setNumThreads(1)
-    rng = np.random.Generator(np.random.PCG64(seed))
-    drawing = _Drawing(width, height, rng)
-    masks = {garment.name: drawing.lay(garment) > 0.5 for garment in GARMENTS}
+    drawing = _Drawing(width, height, _random(seed, 0))
+    masks = {
+        garment.name: drawing.lay(garment, _random(seed, number)) > 0.5 for number, garment in enumerate(GARMENTS, 1)
+    }
     pixels = drawing.photograph()
     _, encoded = cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 93])
     return encoded.tobytes(), masks
+
+
+def _random(seed: int, stream: int) -> np.random.Generator:
+    """Return a random stream: each garment has one of its own, so that a change to one leaves the others."""
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(stream,))))
 
 
 class _Drawing:
@@ -41,13 +47,13 @@ class _Drawing:
         self.width, self.height, self.rng = width, height, rng
         self.scale = min(width / _WIDTH, height / _HEIGHT)
         # Positions in the 1600 × 1200 that the garments are described in.
-        self.x = ((np.arange(width, dtype=np.float32)[None] + 0.5 - width / 2) / self.scale + _WIDTH / 2)
-        self.y = ((np.arange(height, dtype=np.float32)[:, None] + 0.5 - height / 2) / self.scale + _HEIGHT / 2)
-        self.light = linear(_SURFACE) * plaster(rng).at(self.x / 560, self.y / 560)
+        self.x = (np.arange(width, dtype=np.float32)[None] + 0.5 - width / 2) / self.scale + _WIDTH / 2
+        self.y = (np.arange(height, dtype=np.float32)[:, None] + 0.5 - height / 2) / self.scale + _HEIGHT / 2
+        self.light = linear(_SURFACE) * plaster(Noise(rng)).at(self.x / 560, self.y / 560)
 
-    def lay(self, garment: Garment) -> Floats:
+    def lay(self, garment: Garment, rng: np.random.Generator) -> Floats:
         """Draw the garment and the shadow that it casts; return how much of each pixel it covers, shape (h, w)."""
-        piece = _Piece(self, garment)
+        piece = _Piece(self, garment, rng)
         self.light[piece.window] = piece.drawn_on(self.light[piece.window])
         cover = np.zeros((self.height, self.width), np.float32)
         cover[piece.window] = piece.cover
@@ -66,8 +72,9 @@ class _Drawing:
 class _Piece:
     """One garment where it lies: all arrays are of the `window` of the picture that it and its shadow need."""
 
-    def __init__(self, drawing: _Drawing, garment: Garment) -> None:
-        self.garment, self.rng, self.scale = garment, drawing.rng, drawing.scale
+    def __init__(self, drawing: _Drawing, garment: Garment, rng: np.random.Generator) -> None:
+        self.garment, self.rng, self.scale = garment, rng, drawing.scale
+        self.color = linear(garment.colors[int(rng.integers(len(garment.colors)))])
         turn = self.rng.uniform(-0.06, 0.06)
         self.spin = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]], np.float32)
         at = np.array(garment.at) + self.rng.uniform(-9, 9, 2) - [_WIDTH / 2, _HEIGHT / 2]
@@ -95,7 +102,7 @@ class _Piece:
         inward = cv2.distanceTransform((self.cover > 0.5).astype(np.uint8), cv2.DIST_L2, 5) / self.scale
         relief = garment.thickness * (1 - np.exp(-inward / (0.9 * garment.thickness))) + self._folds()
         tint, weave = _WEAVES[garment.cloth](self.x, self.y, self.rng)
-        reflectance = linear(garment.colors[int(self.rng.integers(len(garment.colors)))]) * tint[..., None]
+        reflectance = self.color * tint[..., None]
         for path, factor in garment.shades:
             part = cv2.GaussianBlur(self._filled(np.array(path)), (0, 0), 1.2 * self.scale)
             reflectance = reflectance * (1 + (factor - 1) * part[..., None])
@@ -128,7 +135,7 @@ class _Piece:
         """Return the light that is left: a wide soft shadow away from the lamp, a narrow one where cloth touches."""
         light, thickness = np.ones(self.shape, np.float32), self.garment.thickness * self.scale
         for reach, blur, strength in ((1.1, 1.3, 0.34), (0.35, 0.4, 0.3)):
-            move = np.float32([[1, 0, reach * thickness], [0, 1, 1.1 * reach * thickness]])
+            move = np.array([[1, 0, reach * thickness], [0, 1, 1.1 * reach * thickness]], np.float32)
             moved = cv2.warpAffine(self.cover, move, self.shape[::-1])
             light *= 1 - strength * cv2.GaussianBlur(moved, (0, 0), max(0.8, blur * thickness))
         return light
@@ -142,7 +149,7 @@ class _Piece:
             across = (self.y - fold_y) * cos - (self.x - fold_x) * sin
             across = across + 14 * np.sin(along / 70 + np.float32(self.rng.uniform(0, 6)))
             relief += 1.25 * height * np.exp(-((across / width) ** 2) - (along / (0.5 * length)) ** 2)
-        crumple = _tiled(noise(self.rng, slope=1.9, coarsest=2), self.x, self.y, 1.3)
+        crumple = _tiled(Noise(self.rng)(slope=1.9, coarsest=2), self.x, self.y, 2.6)
         return relief + 2.6 * crumple
 
     def _lit(self, relief: Floats) -> Floats:
@@ -159,30 +166,30 @@ def _tiled(tile: Floats, x: Floats, y: Floats, pitch: float) -> Floats:
 
 
 def _jersey(x: Floats, y: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    fuzz = _tiled(noise(rng, slope=0.4, coarsest=30), x, y, 1.0)
+    fuzz = _tiled(Noise(rng)(slope=0.4, coarsest=30), x, y, 1.0)
     return 1 + 0.035 * fuzz, 0.10 * np.sin(x * 2.0) * np.sin(y * 1.4)
 
 
 def _denim(x: Floats, y: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
     twill = np.sin((x + 0.62 * y) * 1.55)
-    slubs = _tiled(noise(rng, slope=0.5, stretch=0.06, coarsest=20), x, y, 1.0)
-    worn = _tiled(noise(rng, slope=2.0), x, y, 1.2)
+    slubs = _tiled(Noise(rng)(slope=0.5, stretch=0.06, coarsest=20), x, y, 1.0)
+    worn = _tiled(Noise(rng)(slope=2.0), x, y, 1.2)
     return np.clip(1 + 0.10 * twill + 0.12 * slubs + 0.09 * worn, 0.4, None), 0.12 * twill
 
 
 def _twill(x: Floats, y: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
     twill = np.sin((x - 0.8 * y) * 1.7)
-    return 1 + 0.05 * twill + 0.03 * _tiled(noise(rng, slope=0.4, coarsest=30), x, y, 1.0), 0.1 * twill
+    return 1 + 0.05 * twill + 0.03 * _tiled(Noise(rng)(slope=0.4, coarsest=30), x, y, 1.0), 0.1 * twill
 
 
 def _leather(x: Floats, y: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    grain = _tiled(noise(rng, slope=0.9, coarsest=40), x, y, 0.9)
-    return 1 + 0.07 * _tiled(noise(rng, slope=1.7), x, y, 1.0), 0.28 * np.clip(grain, -1.5, 0.6)
+    grain = _tiled(Noise(rng)(slope=0.9, coarsest=40), x, y, 0.9)
+    return 1 + 0.07 * _tiled(Noise(rng)(slope=1.7), x, y, 1.0), 0.28 * np.clip(grain, -1.5, 0.6)
 
 
 def _knit(x: Floats, y: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
     stitch = np.sin(x * 0.75) * 0.7 + 0.3 * np.sin(y * 1.1 + 2.2 * np.abs(np.sin(x * 0.375)))
-    return 1 + 0.11 * stitch + 0.05 * _tiled(noise(rng, slope=0.6, coarsest=20), x, y, 1.0), 0.9 * stitch
+    return 1 + 0.11 * stitch + 0.05 * _tiled(Noise(rng)(slope=0.6, coarsest=20), x, y, 1.0), 0.9 * stitch
 
 
 _WEAVES = {"jersey": _jersey, "denim": _denim, "twill": _twill, "leather": _leather, "knit": _knit}

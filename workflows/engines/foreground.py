@@ -1,26 +1,27 @@
 """Telling the foreground of a photo from its background, without any learned weights.
 
 A model of the border's colours says where the background surely is; GrabCut (Rother, Kolmogorov, Blake 2004) draws
-the line at reduced size; a guided filter (He, Sun, Tang 2013) brings it to the photo's own edges as alpha.
+the line at reduced size; the colours on its two sides say how much of each pixel along it is foreground.
 """
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from workflows.engines.palette import Bytes, Floats, lab
 
-_LONG_SIDE = 576
+_LONG_SIDE = 512
 _SHADOW_WEIGHT = 0.45  # of lightness against hue: a shadow changes the first alone
 _REFINE_PIXELS = 6_000_000
+_FAINT_CONTRAST = 0.004  # squared distance of two sRGB colours of 0 to 1 that noise may bridge
 
 
-def alpha_of(photo: Bytes, given: NDArray[np.uint8] | None = None) -> Floats:
+def alpha_of(photo: Bytes, given: Bytes | None = None) -> Floats:
     """Return how much of each pixel is foreground, shape (h, w), 0 to 1; all 0 where nothing stands out.
 
     `photo` is sRGB, shape (h, w, 3); `given` its own alpha, which is believed if it cuts something out.
     """
-    if given is not None and given.min() < 128 <= given.max():
+    # An alpha that is all opaque says nothing; one that is all clear says that there is nothing.
+    if given is not None and given.min() < 128:
         return given.astype(np.float32) / 255
     height, width = photo.shape[:2]
     shrink = min(1.0, _LONG_SIDE / max(height, width))
@@ -32,7 +33,7 @@ def alpha_of(photo: Bytes, given: NDArray[np.uint8] | None = None) -> Floats:
     return _refine(photo, small, mask)
 
 
-def _segment(small: Bytes) -> NDArray[np.uint8] | None:
+def _segment(small: Bytes) -> Bytes | None:
     """Return the foreground of a small photo as 0 and 1, shape (h, w); None where all is like the border."""
     distance = _unlike_border(small)
     threshold = _otsu(distance)
@@ -52,21 +53,20 @@ def _segment(small: Bytes) -> NDArray[np.uint8] | None:
         return None
     cv2.setRNGSeed(7)  # GrabCut starts with a random k-means
     try:
-        cv2.grabCut(cv2.GaussianBlur(small, (3, 3), 0)[..., ::-1].copy(), labels, None, np.zeros((1, 65)),
-                    np.zeros((1, 65)), 4, cv2.GC_INIT_WITH_MASK)  # fmt: skip
+        cv2.grabCut(cv2.GaussianBlur(small, (3, 3), 0)[..., ::-1].copy(), labels, (0, 0, 0, 0), np.zeros((1, 65)),
+                    np.zeros((1, 65)), 3, cv2.GC_INIT_WITH_MASK)  # fmt: skip
     except cv2.error:  # too few pixels of one kind for its colour models
         return foreground.astype(np.uint8)
     mask = np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
     size = max(1, round(0.004 * max(mask.shape)))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * size + 1, 2 * size + 1))
-    mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, kernel)
-    return cv2.morphologyEx(mask, cv2.MORPH_CLOSE, kernel)
+    return cv2.morphologyEx(mask, cv2.MORPH_OPEN, kernel)
 
 
 def _unlike_border(small: Bytes) -> Floats:
     """Return how far each pixel's colour is from those of the border, in deviations of the nearest of them."""
     pixels = cv2.GaussianBlur(lab(small), (0, 0), 1.0)
-    pixels[..., 0] *= _SHADOW_WEIGHT
+    pixels = pixels * np.array([_SHADOW_WEIGHT, 1, 1], np.float32)
     height, width = pixels.shape[:2]
     band = max(2, round(0.03 * min(height, width)))
     border = np.concatenate(
@@ -97,7 +97,8 @@ def _unlike_border(small: Bytes) -> Floats:
     # A busy border is several colours: the nearest of a few is what a pixel is compared with.
     cv2.setRNGSeed(7)
     criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 20, 0.5)
-    _, _, centers = cv2.kmeans(border[::2].copy(), 6, None, criteria, 1, cv2.KMEANS_PP_CENTERS)
+    labels = np.empty(0, np.int32)
+    _, _, centers = cv2.kmeans(border[::2].copy(), 6, labels, criteria, 1, cv2.KMEANS_PP_CENTERS)
     nearest = np.min([np.linalg.norm(pixels - center, axis=-1) for center in centers], axis=0)
     return np.asarray(nearest / 6.0, np.float32)
 
@@ -112,40 +113,39 @@ def _otsu(distance: Floats) -> float | None:
     return float(np.clip(np.expm1(threshold * top / 255), 1.8, 12.0))
 
 
-def _refine(photo: Bytes, small: Bytes, mask: NDArray[np.uint8]) -> Floats:
+def _refine(photo: Bytes, small: Bytes, mask: Bytes) -> Floats:
     """Return the small mask as alpha of the photo's size, its edge drawn to the photo's own.
 
-    The filter's linear model of alpha in colour is made at up to 6 megapixels and only its coefficients are
-    enlarged (He and Sun, Fast Guided Filter, 2015).
+    In a narrow band around the mask's line a pixel is taken to be a mixture of the colours that surely are
+    foreground and background nearby; alpha is where it lies between the two. Made at up to 6 megapixels.
     """
     height, width = photo.shape[:2]
     shrink = min(1.0, (_REFINE_PIXELS / (height * width)) ** 0.5)
     size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
     guide = photo if size == (width, height) else cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
+    guide = guide.astype(np.float32) / 255
+    scale = max(1.0, max(size) / max(small.shape[:2]))
     rough = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_CUBIC)
-    scale = max(size) / max(small.shape[:2])
-    rough = cv2.GaussianBlur(np.clip(rough, 0, 1), (0, 0), 0.5 * max(1.0, scale))
-    gray = cv2.cvtColor(guide, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
-    chroma = cv2.cvtColor(guide, cv2.COLOR_RGB2YCrCb)[..., 1:].astype(np.float32) / 255
-    radius = max(2, round(1.6 * scale))
-    alpha = np.mean([_guided(channel, rough, radius) for channel in (gray, chroma[..., 0], chroma[..., 1])], axis=0)
-    # The filter leaves a veil around the edge: what is nearly none is none, what is nearly all is all.
-    alpha = np.clip((alpha - 0.25) / 0.5, 0, 1)
-    # Away from the line the mask is certain.
-    reach = np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
-    near_in = cv2.erode((rough > 0.5).astype(np.uint8), reach)
-    near_out = cv2.dilate((rough > 0.5).astype(np.uint8), reach)
-    alpha = np.where(near_in == 1, 1, np.where(near_out == 0, 0, alpha)).astype(np.float32)
+    rough = cv2.GaussianBlur(np.clip(rough, 0, 1), (0, 0), 0.5 * scale)
+    inside = (rough > 0.5).astype(np.uint8)
+    radius = max(2, round(1.5 * scale))
+    reach = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    sure, never = cv2.erode(inside, reach), 1 - cv2.dilate(inside, reach)
+    fore, fore_near = _color_nearby(guide, sure, 3 * radius)
+    back, back_near = _color_nearby(guide, never, 3 * radius)
+    across = fore - back
+    contrast = (across**2).sum(axis=2)
+    mixture = ((guide - back) * across).sum(axis=2) / (contrast + 1e-6)
+    # Where the two colours are alike, or one of them is not near, the mask's own line has to do.
+    trust = contrast / (contrast + _FAINT_CONTRAST) * (fore_near * back_near)
+    alpha = trust * np.clip((mixture - 0.12) / 0.76, 0, 1) + (1 - trust) * np.clip((rough - 0.3) / 0.4, 0, 1)
+    alpha = np.where(sure == 1, 1, np.where(never == 1, 0, alpha)).astype(np.float32)
     return alpha if size == (width, height) else cv2.resize(alpha, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
-def _guided(guide: Floats, values: Floats, radius: int, regularity: float = 2e-4) -> Floats:
-    """Return `values` filtered so that their edges follow the guide's, both shape (h, w)."""
+def _color_nearby(guide: Floats, where: Bytes, radius: int) -> tuple[Floats, Bytes]:
+    """Return the mean colour of the pixels `where` within `radius`, and whether there are any."""
     side = (2 * radius + 1, 2 * radius + 1)
-
-    def mean(field: Floats) -> Floats:
-        return cv2.blur(field, side)
-
-    mean_guide, mean_values = mean(guide), mean(values)
-    slope = (mean(guide * values) - mean_guide * mean_values) / (mean(guide * guide) - mean_guide**2 + regularity)
-    return mean(slope) * guide + mean(mean_values - slope * mean_guide)
+    share = cv2.blur(where.astype(np.float32), side)
+    total = cv2.blur(guide * where[..., None], side)
+    return total / np.maximum(share, 1e-4)[..., None], share > 1e-3

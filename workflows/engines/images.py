@@ -1,12 +1,13 @@
 """Writing images, and reading those of strangers."""
 
+import contextlib
 import struct
+import warnings
 import zlib
 from io import BytesIO
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from workflows.engines.base import EngineError
@@ -41,12 +42,17 @@ class DamagedImage(EngineError):
     code = "damaged_image"
 
 
-def read_photo(data: bytes) -> tuple[Bytes, NDArray[np.uint8] | None]:
+def read_photo(data: bytes) -> tuple[Bytes, Bytes | None]:
     """Return the upright sRGB pixels of an image, shape (h, w, 3), and its alpha, shape (h, w), if it has any.
 
     Of an animation it is the first frame. Raises NotAnImage, ImageTooLarge, ImageTooSmall or DamagedImage; what is
     too large is refused by its header, before a pixel of it is decoded.
     """
+    with warnings.catch_warnings(action="ignore"):  # what Pillow warns of is decided here, by what can be decoded
+        return _read(data)
+
+
+def _read(data: bytes) -> tuple[Bytes, Bytes | None]:
     image = _open(data)
     width, height = image.size
     if width * height > MOST_PIXELS:
@@ -55,11 +61,15 @@ def read_photo(data: bytes) -> tuple[Bytes, NDArray[np.uint8] | None]:
         raise ImageTooSmall(width=width, height=height)
     try:
         image.load()
-        upright = ImageOps.exif_transpose(image)
+        upright = image
+        with contextlib.suppress(Exception):  # a camera's broken metadata is no reason to refuse its photo
+            upright = ImageOps.exif_transpose(image)
         has_alpha = upright.has_transparency_data
         if upright.mode.startswith(("I", "F")):
             upright = _eight_bits(upright)
         pixels = np.asarray(upright.convert("RGBA" if has_alpha else "RGB"))
+    except MemoryError:  # the machine's fault, not the file's
+        raise
     # Pillow's decoders raise nearly anything on a damaged file: OSError, SyntaxError, ValueError, struct.error …
     except Exception as error:
         raise DamagedImage(format=image.format) from error
@@ -84,8 +94,8 @@ def _open(data: bytes) -> Image.Image:
 def _eight_bits(image: Image.Image) -> Image.Image:
     """Return an image of 16 or 32 bits, or of floats, as gray bytes; Pillow's own conversion would clip it."""
     values = np.nan_to_num(np.asarray(image, np.float64), posinf=0.0, neginf=0.0)
-    most = 65535.0 if image.mode.startswith("I;16") or 255 < values.max() <= 65535 else max(values.max(), 1e-9)
-    return Image.fromarray(np.clip(values * (255 / (most if image.mode != "F" else values.max() or 1)), 0, 255).astype(np.uint8))
+    full = max(values.max(), 65535.0 if image.mode.startswith("I") and values.max() > 255 else 1.0)
+    return Image.fromarray(np.clip(values * (255 / full), 0, 255).astype(np.uint8))
 
 
 def png(pixels: Bytes) -> bytes:

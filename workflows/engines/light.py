@@ -10,19 +10,20 @@ from typing import Self
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from workflows.engines.camera import STAGE, WALL, Camera
 from workflows.engines.moods import Mood
 from workflows.engines.palette import Floats
 
 _DISTANCE = 5.0
-_KEY_SAMPLES, _DOME_SAMPLES = 56, 40
+_KEY_SAMPLES, _DOME_SAMPLES = 56, 72
 _GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))
 
 
 @dataclass(frozen=True)
 class Points:
-    """A surface as the camera sees it: world `x`, `y`, `z`, and the y and z of its normal; shapes broadcast to (h, w)."""
+    """A surface as the camera sees it: its places in the world and its normals there, of shapes that make (h, w)."""
 
     x: Floats
     y: Floats | float
@@ -75,14 +76,16 @@ class Rig:
         `seen` is the share of the key light that no object hides, `open_sky` that of the surroundings. Lambert's
         cosine law, falling off with the square of the distance.
         """
-        light = np.float32(0)
+        light: Floats = np.zeros((), np.float32)
         for lamp in self.key[:: _KEY_SAMPLES // 7]:
             to_x, to_y, to_z = lamp[0] - points.x, lamp[1] - points.y, lamp[2] - points.z
             squared = to_x**2 + to_y**2 + to_z**2
             facing = to_x * points.normal_x + to_y * points.normal_y + to_z * points.normal_z
-            light = light + np.maximum(facing, 0) * (_DISTANCE**2 / squared**1.5) / 8
+            light = light + np.maximum(facing, 0) * (_DISTANCE**2 / 8) / (squared * np.sqrt(squared))
         key = (1.6 * self.contrast * light * seen)[..., None] * self.key_tint
-        fill = np.broadcast_to((1 - self.contrast) * np.float32(1) * open_sky, key.shape[:2])[..., None] * self.fill_tint
+        fill = (
+            np.broadcast_to((1 - self.contrast) * np.float32(1) * open_sky, key.shape[:2])[..., None] * self.fill_tint
+        )
         return np.asarray(key + fill, np.float32)
 
 
@@ -96,58 +99,74 @@ def _dome(*, up: bool) -> Floats:
 
 
 def unhidden(
-    camera: Camera, lamps: Floats, objects: Sequence[Floats], *, level: float | None = None, wall: float = WALL
+    camera: Camera,
+    lamps: Floats,
+    objects: Sequence[Floats],
+    *,
+    level: float | None = None,
+    wall: float = WALL,
+    smooth: float = 0.8,
 ) -> Floats:
     """Return which share of `lamps` reaches each pixel of a plane past convex `objects`, shape (h, w), 0 to 1.
 
     The plane is horizontal at the height `level`, or else upright at the depth `wall`. An object is the points of
-    its hull, shape (n, 3): its shadow from one lamp is the hull of its points' shadows.
+    its hull, shape (n, 3): its shadow from one lamp is the hull of its points' shadows. A blur by `smooth` pixels
+    hides the steps between the shadows of single lamps.
     """
     total = np.zeros((camera.height, camera.width), np.float32)
-    mask = np.empty((camera.height, camera.width), np.uint8)
-    axis, plane = (1, level) if level is not None else (2, wall)
-    sign = 1 if axis == 1 else -1
-    for lamp in lamps:
+    if not objects:
+        return total + 1
+    mask = np.empty(total.shape, np.uint8)
+    axis, plane, sign = (1, level, 1) if level is not None else (2, wall, -1)
+    shadows = [_shadows(camera, lamps, points, axis, plane, sign) for points in objects]
+    for lamp in range(len(lamps)):
         mask.fill(255)
-        for points in objects:
-            before = (lamp[axis] - points[:, axis]) * sign
-            above = (points[:, axis] - plane) * sign
-            if before.min() < 0.05 or above.max() < 0.002:
-                continue
-            reach = (lamp[axis] - plane) / (lamp[axis] - points[:, axis])
-            shadow = lamp + (points - lamp) * reach[:, None]
-            fill(mask, camera.project(shadow), 0)
+        for pixels, falls in shadows:
+            if falls[lamp]:
+                cv2.fillConvexPoly(mask, cv2.convexHull(pixels[lamp]), (0,), cv2.LINE_AA, 4)
         total += mask
-    return cv2.GaussianBlur(total / (255 * len(lamps)), (0, 0), 0.8) if objects else np.ones_like(total)
+    return cv2.GaussianBlur(total / (255 * len(lamps)), (0, 0), smooth)
 
 
-def pattern(camera: Camera, rig: Rig, openings: Sequence[Floats], *, distance: float, on_wall: bool) -> Floats:
+def _shadows(
+    camera: Camera, lamps: Floats, points: Floats, axis: int, plane: float, sign: int
+) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+    """Return where each lamp throws each point, in sixteenths of pixels, shape (lamps, n, 2), and whether it does."""
+    above = (points[:, axis] - plane) * sign
+    falls = ((lamps[:, axis, None] - points[None, :, axis]) * sign).min(axis=1) >= 0.05
+    # What of an object is beyond the plane casts nothing on it: props are upright, so it is drawn up to it.
+    points = points.copy()
+    points[:, axis] = plane + np.maximum(above, 0) * sign
+    height = lamps[:, axis, None]
+    reach = (height - plane) / np.where(falls[:, None], height - points[None, :, axis], 1)
+    thrown = lamps[:, None] + (points[None] - lamps[:, None]) * reach[..., None]
+    return _sixteenths(camera.project(thrown)), falls & (above.max() >= 0.002)
+
+
+def pattern(camera: Camera, rig: Rig, openings: Floats, *, distance: float, on_wall: bool) -> Floats:
     """Return the share of the key light that falls through `openings` on the wall or the floor, shape (h, w).
 
-    Each opening is a convex polygon, shape (n, 2), given where its light falls on the wall; it hangs `distance`
-    before the wall, so that a larger lamp blurs its edges, and the more the farther they fall.
+    The openings are convex polygons, shape (openings, corners, 2), given where their light falls on the wall; they
+    hang `distance` before the wall, so that a larger lamp blurs their edges, and the more the farther they fall.
     """
     total = np.zeros((camera.height, camera.width), np.float32)
     mask = np.empty((camera.height, camera.width), np.uint8)
     middle = rig.key.mean(axis=0)
-    polygons = []
-    for opening in openings:
-        fallen = np.column_stack([opening, np.full(len(opening), WALL)])
-        polygons.append(fallen + (middle - fallen) * (distance / (WALL - middle[2])))
+    fallen = np.concatenate([openings, np.full((*openings.shape[:2], 1), WALL)], axis=2)
+    hung = fallen + (middle - fallen) * (distance / (WALL - middle[2]))
     for lamp in rig.key:
+        along = hung - lamp
+        reach = (WALL - lamp[2]) / along[..., 2] if on_wall else -lamp[1] / np.minimum(along[..., 1], -1e-3)
         mask.fill(0)
-        for polygon in polygons:
-            along = polygon - lamp
-            reach = (WALL - lamp[2]) / along[:, 2] if on_wall else -lamp[1] / np.minimum(along[:, 1], -1e-3)
-            fill(mask, camera.project((lamp + along * reach[:, None]).astype(np.float32)), 255)
+        for polygon in _sixteenths(camera.project(lamp + along * reach[..., None])):
+            cv2.fillConvexPoly(mask, polygon, (255,), cv2.LINE_AA, 4)
         total += mask
     return total / (255 * len(rig.key))
 
 
-def fill(mask: cv2.typing.MatLike, pixels: Floats, value: int) -> None:
-    """Fill the convex hull of `pixels`, shape (n, 2), in `mask`, its edge antialiased."""
-    hull = cv2.convexHull(np.clip(pixels, -2e4, 2e4).astype(np.float32))
-    cv2.fillConvexPoly(mask, np.rint(hull * 16).astype(np.int32), (value,), cv2.LINE_AA, 4)
+def _sixteenths(pixels: Floats) -> NDArray[np.int32]:
+    """Return pixels as OpenCV's polygons take them with a shift of 4; what is far outside is drawn nearer."""
+    return np.rint(np.clip(pixels, -2e4, 2e4) * 16).astype(np.int32)
 
 
 def corner(distance: Floats | float, height: float) -> Floats:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,8 +11,9 @@ from PIL import ImageColor
 
 from workflows.engines.base import EngineError, quoted
 
-Floats = NDArray[np.float32]
-Bytes = NDArray[np.uint8]
+# float32 and uint8; not said to the type checker, which takes a sum of float32 arrays for float64 too often.
+Floats = NDArray[Any]
+Bytes = NDArray[Any]
 
 # What shops call colours and CSS does not; a name that both have (olive, tan) is CSS's.
 SHOP_COLORS = {
@@ -96,6 +98,9 @@ def main_colors(pixels: Bytes, *, count: int = 6) -> list[tuple[str, float]]:
         nearest = ((points[:, None] - centers[None]) ** 2).sum(axis=2).argmin(axis=1)
         centers = np.array([points[nearest == k].mean(axis=0) for k in range(len(centers)) if (nearest == k).any()])
     nearest = ((points[:, None] - centers[None]) ** 2).sum(axis=2).argmin(axis=1)
-    shares = [(hex_of(chosen[nearest == k].mean(axis=0)), float((nearest == k).mean())) for k in range(len(centers))
-              if (nearest == k).any()]
+    shares = [
+        (hex_of(chosen[nearest == k].mean(axis=0)), float((nearest == k).mean()))
+        for k in range(len(centers))
+        if (nearest == k).any()
+    ]
     return [(color, round(share, 3)) for color, share in sorted(shares, key=lambda one: -one[1]) if share >= 0.01]

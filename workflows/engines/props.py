@@ -31,7 +31,7 @@ class Plinth:
 
     def hull(self) -> Floats:
         ring = np.stack([self.x + self.radius * np.cos(_TURN), 0 * _TURN, self.z + self.radius * np.sin(_TURN)], axis=1)
-        return np.concatenate([ring, ring + [0, self.height, 0]]).astype(np.float32)
+        return np.concatenate([ring, ring + np.array([0, self.height, 0])]).astype(np.float32)
 
     def layers(self, camera: Camera, small: Camera, rig: Rig, others: Sequence[Floats]) -> list[Layer]:
         """Return its side and its top, lit by `rig` past the hulls of `others`."""
@@ -41,7 +41,7 @@ class Plinth:
         seen_side = unhidden(small, rig.key, others, wall=self.z - 0.7 * self.radius)
         open_side = (0.72 + 0.28 * np.minimum(near / 0.4, 1)) * (1 - 0.45 * np.exp(-near / 0.035))
         seen_up = unhidden(small, rig.key, others, level=self.height)
-        open_up = unhidden(small, rig.dome_up, others, level=self.height)
+        open_up = unhidden(small, rig.dome_up, others, level=self.height, smooth=3.5)
         corners = camera.project(self.hull()) + 0.5 - [camera.width / 2, camera.height / 2]
         left, top = corners.min(axis=0) / camera.scale
         right, bottom = corners.max(axis=0) / camera.scale
@@ -170,7 +170,9 @@ class Arch:
         y = small.rise(view.y, self.z)
         points = Points(view.x * self.z / FOCAL, y, self.z, normal_y=0.0, normal_z=-1.0)
         seen = unhidden(small, rig.key, others, wall=self.z)
-        open_sky = unhidden(small, rig.dome_front, others, wall=self.z) * (1 - 0.3 * np.exp(-np.maximum(y, 0) / 0.08))
+        open_sky = unhidden(small, rig.dome_front, others, wall=self.z, smooth=3.5) * (
+            1 - 0.3 * np.exp(-np.maximum(y, 0) / 0.08)
+        )
 
         def cover(view: View) -> Floats:
             x, y = view.x * self.z / FOCAL - self.x, camera.rise(view.y, self.z)

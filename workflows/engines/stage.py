@@ -47,6 +47,7 @@ def paint(camera: Camera, layers: Sequence[Layer], *, vignette: float, rng: np.r
     gains = _gains(light_camera(camera), layers)
     placed = [(layer, gains[layer.slot] * layer.color, _Enlarged(layer, camera)) for layer in layers]
     curve, dither = _tone_curve(), _dither(rng)
+    corner = np.float32(4 * camera.scale**2 / (camera.width**2 + camera.height**2))
     rows_at_once = max(16, _BAND_PIXELS // camera.width)
     picture = np.empty((camera.height, camera.width, 3), np.uint8)
     for top in range(0, camera.height, rows_at_once):
@@ -63,7 +64,6 @@ def paint(camera: Camera, layers: Sequence[Layer], *, vignette: float, rng: np.r
             under = light[rows.start - top : rows.stop - top, enlarged.columns]
             under += (shown - under) * layer.cover(view)[..., None] if layer.cover else shown - under
         view = camera.view(band)
-        corner = np.float32(1 / (camera.view().x[0, -1] ** 2 + camera.view().y[-1, 0] ** 2))
         light *= (1 - vignette * ((view.x**2 + view.y**2) * corner) ** 1.3)[..., None]
         index = np.clip(light * (65535 / _LIGHTEST), 0, 65535).astype(np.uint16)
         picture[band] = curve[index] + _tiled(dither, top, *index.shape[:2])

@@ -1,0 +1,164 @@
+import hashlib
+import os
+import subprocess
+import sys
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage.color import deltaE_ciede2000, rgb2lab
+
+from workflows.engines import moods, scenes
+from workflows.engines.background import render
+from workflows.engines.base import EngineError
+from workflows.engines.palette import SHOP_COLORS, parse_color
+
+SPEC = {"scene_type": "podium", "mood": "calm", "resolution": "320x320"}
+
+
+def pixels_of(result):
+    return np.asarray(Image.open(BytesIO(result.files[0].data)))
+
+
+def rgb_of(color):
+    return [int(color[at : at + 2], 16) for at in (1, 3, 5)]
+
+
+def distance(one, other):
+    """CIEDE2000 between two #rrggbb."""
+    return float(deltaE_ciede2000(*(rgb2lab(np.array([[rgb_of(color)]], np.uint8)) for color in (one, other)))[0, 0])
+
+
+def test_the_image_is_a_tagged_png_of_the_size_that_was_asked_for():
+    result = render({**SPEC, "resolution": "512", "aspect_ratio": "16:9"}, default_seed=1)
+    (file,) = result.files
+    image = Image.open(BytesIO(file.data))
+    assert (file.name, file.content_type) == ("background.png", "image/png")
+    assert image.format == "PNG" and image.mode == "RGB"
+    assert image.size == (file.width, file.height) == (680, 384)
+    assert image.info["srgb"] == 0
+
+
+def test_the_same_spec_and_seed_give_the_same_bytes_in_any_process_with_any_threads():
+    spec = {**SPEC, "scene_type": "marble podium with arch, window light", "dominant_colors": ["sage", "#fff"]}
+    here = {seed: hashlib.sha256(render(spec, default_seed=seed).files[0].data).hexdigest() for seed in (5, 6)}
+    code = (
+        "import hashlib, cv2; from workflows.engines.background import render\n"
+        f"print(hashlib.sha256(render({spec!r}, default_seed=5).files[0].data).hexdigest())"
+    )
+    for threads, hashing in (("1", "1"), ("4", "2")):
+        variables = {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads, "PYTHONHASHSEED": hashing}
+        done = subprocess.run(
+            [sys.executable, "-c", code], env={**os.environ, **variables}, capture_output=True, text=True, timeout=60
+        )
+        assert done.stdout.strip() == here[5], done.stderr
+    assert here[5] != here[6]
+
+
+def test_the_seed_in_the_summary_makes_the_image_again():
+    for seed in (None, 0, 7, -7, 2**53, 10**4000, -(10**4000)):
+        first = render({**SPEC, "scene_type": "wall", "seed": seed, "resolution": "64x64"}, default_seed=99)
+        assert 0 <= first.summary["seed"] < 2**53
+        again = render(
+            {**SPEC, "scene_type": "wall", "seed": first.summary["seed"], "resolution": "64x64"}, default_seed=1
+        )
+        assert again.files[0].data == first.files[0].data
+    assert render({**SPEC, "scene_type": "wall", "resolution": "64x64"}, default_seed=99).summary["seed"] == 99
+
+
+@pytest.mark.parametrize("scene_type", [*scenes.SETS, "marble", "wood", "concrete", "window light", "foliage", "arch"])
+@pytest.mark.parametrize(
+    "colors", [["sage"], ["terracotta", "off-white"], ["navy", "#e8c547", "blush"]], ids=lambda c: "+".join(c)
+)
+def test_the_colors_asked_for_are_main_colors_of_the_image(scene_type, colors):
+    spec = {"scene_type": scene_type, "mood": "natural", "dominant_colors": colors, "resolution": "256x256"}
+    result = render(spec, default_seed=3)
+    main = [entry["color"] for entry in result.summary["main_colors"]]
+    for color in colors:
+        assert min(distance(parse_color(color), one) for one in main) <= 10, (color, main)
+
+
+@pytest.mark.parametrize("mood", moods.MOODS)
+def test_every_mood_makes_an_image_of_its_own(mood):
+    plain = pixels_of(render({**SPEC, "mood": "?", "resolution": "128x128"}, default_seed=3)).astype(int)
+    result = render({**SPEC, "mood": mood, "resolution": "128x128"}, default_seed=3)
+    assert result.summary["mood"]["understood"] == [mood]
+    if mood != moods.DEFAULT:
+        assert np.abs(pixels_of(result).astype(int) - plain).mean() > 2
+
+
+def test_scenes_differ_from_each_other():
+    images = {
+        scene: pixels_of(render({**SPEC, "scene_type": scene, "resolution": "128x128"}, default_seed=3)).astype(int)
+        for scene in [*scenes.SETS, "marble", "wood", "concrete", "plaster", "linen", "window light", "foliage"]
+    }
+    for one in images:
+        for other in images:
+            assert one == other or np.abs(images[one] - images[other]).mean() > 1.5, (one, other)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Marble podium in window light", ("podium", "marble", "window")),
+        ("a WOODEN desk", ("tabletop", "wood", None)),
+        ("velvet curtains", ("drapery", None, None)),
+        ("palm leaves on a limewash wall", ("wall and floor", "plaster", "foliage")),
+        ("studio with plinths", ("podium", None, None)),
+        ("the surface of Mars", ("tabletop", None, None)),
+        ("xyzzy", ("sweep", None, None)),
+        ("", ("sweep", None, None)),
+    ],
+)
+def test_the_scene_is_understood_from_free_text(text, expected):
+    scene = scenes.understand(text)
+    assert (scene.set, scene.material, scene.shadow) == expected
+    assert bool(scene.understood) == (text not in ("xyzzy", ""))
+
+
+def test_a_smooth_gradient_is_dithered_and_has_no_bands():
+    pixels = pixels_of(render({**SPEC, "scene_type": "studio", "resolution": "512x512"}, default_seed=3))
+    # A band is a run of one value along a row; dithered, no run is long.
+    row = pixels[100, :, 1].astype(int)
+    runs = np.diff(np.flatnonzero(np.concatenate([[True], np.diff(row) != 0, [True]])))
+    assert runs.max() < 16
+
+
+def test_more_colors_than_a_set_can_show_are_reported_as_left_out():
+    colors = ["red", "green", "blue", "white", "black", "yellow", "pink", "teal"]
+    summary = render({**SPEC, "dominant_colors": colors}, default_seed=3).summary
+    assert len(summary["colors"]) == 6 and len(summary["colors_left_out"]) == 2
+
+
+@pytest.mark.parametrize("color", ["", "example", "#12", "#12345g", "#１２３", "rgb(1,2,3)", "x" * 100_000, "sage\x00"])
+def test_an_unknown_color_is_refused_with_what_works(color):
+    with pytest.raises(EngineError) as refused:
+        render({**SPEC, "dominant_colors": ["white", color]}, default_seed=1)
+    assert refused.value.code == "unknown_color"
+    assert "#rrggbb" in refused.value.message and len(refused.value.message) < 400
+
+
+@pytest.mark.parametrize("color", [*SHOP_COLORS, "#ABC", "abcdef", "Light Blue", "dark-slate-grey", "rebeccapurple"])
+def test_a_color_that_shops_name_is_known(color):
+    assert parse_color(f" {color.title()} ").startswith("#")
+
+
+def test_an_unknown_model_is_refused_with_what_there_is():
+    with pytest.raises(EngineError) as refused:
+        render({**SPEC, "image_model": "example"}, default_seed=1)
+    assert refused.value.code == "unknown_model"
+    assert "built-in" in refused.value.message
+    assert render({**SPEC, "image_model": "built-in", "resolution": "64x64"}, default_seed=1).files
+
+
+def test_hostile_texts_do_no_harm():
+    for text in ("", "\x00", "ß" * 50_000, "podium " * 50_000, "🦄", "𝟙𝟚", "'; DROP TABLE"):
+        assert render({"scene_type": text, "mood": text, "resolution": "64x64"}, default_seed=1).files
+
+
+@pytest.mark.parametrize("size", ["1448x184", "184x1448", "64x512", "65x64"])
+@pytest.mark.parametrize("scene_type", ["podium arch", "window light", "drapery", "gradient", "wood foliage"])
+def test_extreme_shapes_are_drawn(size, scene_type):
+    spec = {"scene_type": scene_type, "mood": "sunset", "resolution": size, "dominant_colors": ["red", "teal", "gold"]}
+    assert pixels_of(render(spec, default_seed=2)).std() > 3
