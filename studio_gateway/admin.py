@@ -150,7 +150,7 @@ def readable(value: Any, *, depth: int = 0) -> SafeString:
         return format_html("{}", value)
     if isinstance(value, dict | list) and value:
         return preformatted(json.dumps(value, indent=2, ensure_ascii=False))
-    return format_html('<span class="literal">{}</span>', json.dumps(value))
+    return format_html("{}", json.dumps(value))
 
 
 def preformatted(text: str) -> SafeString:
