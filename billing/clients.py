@@ -1,6 +1,7 @@
-"""Clients, made."""
+"""Clients: made, suspended, let back in."""
 
 from django.db import transaction
+from django.db.models.functions import Now
 
 from billing import ledger
 from billing.errors import BadName
@@ -21,3 +22,13 @@ def create_client(*, name: str, credits: int = 0, actor: str = "") -> tuple[Clie
             ledger.grant(client_id=client.pk, credits=credits, reason="opening credits", actor=actor)
     client.refresh_from_db()
     return client, secret
+
+
+def suspend(*, client_id: int) -> None:
+    """Refuse a client's orders from now on; since when is kept where it was suspended before."""
+    Client.objects.filter(pk=client_id, suspended_at=None).update(suspended_at=Now())
+
+
+def lift_suspension(*, client_id: int) -> None:
+    """Accept a client's orders again."""
+    Client.objects.filter(pk=client_id).update(suspended_at=None)

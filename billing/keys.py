@@ -5,6 +5,8 @@ import secrets
 import string
 from datetime import datetime
 
+from django.db.models.functions import Now
+
 from billing.models import ApiKey, Client
 
 ALPHABET = string.ascii_letters + string.digits
@@ -25,3 +27,8 @@ def create_key(*, client: Client, expires_at: datetime | None = None) -> tuple[A
         client=client, digest=digest(secret), prefix=secret[:PREFIX_LENGTH], expires_at=expires_at
     )
     return key, secret
+
+
+def revoke_key(*, key_id: int) -> None:
+    """Refuse a key from the next request on; since when is kept where it was revoked before."""
+    ApiKey.objects.filter(pk=key_id, revoked_at=None).update(revoked_at=Now())

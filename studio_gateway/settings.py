@@ -6,10 +6,13 @@ which are generated once into the data folder, and the hosts it answers to.
 
 import os
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
+from django.urls import reverse_lazy
 
 from studio_gateway.secrets import kept_secret
 
@@ -46,6 +49,7 @@ INSTALLED_APPS = [
     "requestlog",
     "workflows",
     "unfold",
+    "unfold.contrib.filters",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -113,6 +117,7 @@ OUTPUT_URL_SECONDS = 3600
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
+FORMAT_MODULE_PATH = "studio_gateway.formats"
 USE_TZ = True
 STATIC_URL = "/static/"
 # The admin's files are served from the packages they come in: nothing to collect, nothing to forget.
@@ -141,6 +146,53 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_AUTHENTICATION": [],
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+}
+
+
+def console_page(title: str, icon: str, page: str) -> dict[str, Any]:
+    """A link of the staff console's sidebar to a list, for who may see that list; `page` is like `billing_client`."""
+    app, model = page.split("_")
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(f"admin:{page}_changelist"),
+        "permission": lambda request: request.user.has_perm(f"{app}.view_{model}"),
+    }
+
+
+UNFOLD = {
+    "SITE_TITLE": "Studio Gateway",
+    "SITE_HEADER": "Studio Gateway",
+    "SITE_SUBHEADER": "Staff console",
+    "SITE_SYMBOL": "photo_library",
+    "SITE_URL": None,
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("studio_gateway/favicon.svg")}
+    ],
+    "STYLES": [lambda request: static("studio_gateway/admin.css")],
+    "SIDEBAR": {
+        "navigation": [
+            {"title": "Jobs", "items": [console_page("Jobs", "image", "workflows_job")]},
+            {"title": "Money", "items": [console_page("Ledger", "receipt_long", "billing_ledgerentry")]},
+            {
+                "title": "Access",
+                "items": [
+                    console_page("Clients", "storefront", "billing_client"),
+                    console_page("API keys", "key", "billing_apikey"),
+                    console_page("Staff", "person", "auth_user"),
+                    console_page("Groups", "group", "auth_group"),
+                ],
+            },
+            {
+                "title": "Catalogue",
+                "items": [
+                    console_page("Workflows", "account_tree", "workflows_workflow"),
+                    console_page("Prices", "sell", "billing_price"),
+                ],
+            },
+            {"title": "Logs", "items": [console_page("Request logs", "swap_horiz", "requestlog_requestlog")]},
+        ],
+    },
 }
 
 # django-q2 only runs the processes: the job table is the queue, and what becomes of a job is written there.

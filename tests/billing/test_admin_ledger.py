@@ -1,0 +1,66 @@
+"""The ledger and the prices in the staff console."""
+
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from billing import ledger
+from billing.models import LedgerEntry, Price
+from tests.conftest import Shop
+from tests.console import HOSTILE, fail, order, signed_in
+
+
+def test_nobody_changes_the_ledger(db, shop: Shop):
+    browser, entry = signed_in(), LedgerEntry.objects.get()
+    assert browser.get(f"/admin/billing/ledgerentry/{entry.pk}/change/").status_code == 200
+    for path in ("add/", f"{entry.pk}/change/", f"{entry.pk}/delete/"):
+        assert browser.post(f"/admin/billing/ledgerentry/{path}", {"post": "yes", "amount": 5}).status_code == 403
+    sent = {"action": "delete_selected", "_selected_action": entry.pk, "post": "yes"}
+    browser.post("/admin/billing/ledgerentry/", sent)
+    assert list(LedgerEntry.objects.values_list("amount", flat=True)) == [100]
+
+
+def test_an_entry_is_found_by_its_id_its_job_its_reference_and_its_client(db, shop: Shop):
+    job = fail(order(shop.client))
+    Shop.make(name="Other")
+    browser = signed_in()
+
+    def found(term: str) -> set[str]:
+        return {entry.pk for entry in browser.get("/admin/billing/ledgerentry/", {"q": term}).context["cl"].result_list}
+
+    assert found(job.charge_id) == {job.charge_id}
+    assert found(job.pk.lower()) == {job.charge_id, job.refund_id}
+    grant = ledger.grant(client_id=shop.client.pk, credits=1, reason="x", reference="T-77")
+    assert found("T-77") == {grant.pk}
+    assert len(found("sho")) == 4
+
+
+def test_charges_and_refunds_link_to_their_job_and_grants_do_not(db, shop: Shop):
+    job = fail(order(shop.client))
+    ledger.grant(client_id=shop.client.pk, credits=1, reason=HOSTILE, reference=job.pk)
+    html = signed_in().get("/admin/billing/ledgerentry/").content.decode()
+    assert html.count(f'href="/admin/workflows/job/{job.pk}/change/"') == 2
+    assert "<script>alert(1)" not in html
+
+
+def test_the_list_costs_the_same_for_one_client_and_for_many(db, shop: Shop):
+    browser = signed_in()
+    counts = []
+    for _ in range(2):
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            browser.get("/admin/billing/ledgerentry/")
+        counts.append(len(queries))
+        for number in range(5):
+            order(Shop.make(name=f"Shop {number}").client)
+    assert counts[0] == counts[1] <= 6
+
+
+def test_a_price_is_set_for_any_model_and_any_size_once(db):
+    browser = signed_in()
+    sent = {"workflow": "extract", "model": "", "pixel_class": "2K", "credits": "9"}
+    assert browser.post("/admin/billing/price/add/", sent).status_code == 302
+    assert Price.objects.get(workflow="extract", pixel_class="2K").model is None
+    assert browser.post("/admin/billing/price/add/", sent).status_code == 200
+    assert browser.post("/admin/billing/price/add/", {**sent, "pixel_class": "1K", "credits": "-1"}).status_code == 200
+    assert Price.objects.filter(workflow="extract").count() == 2

@@ -1,0 +1,79 @@
+"""What the tests of the staff console share: somebody signed in, and rows to look at."""
+
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.test import Client as Browser
+
+from billing.models import Client
+from requestlog.models import RequestLog
+from studio_gateway.ids import new_ulid
+from workflows import jobs
+from workflows.models import Job, Output, Workflow
+
+HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(2)>{{ 7 }}'
+
+
+def signed_in() -> Browser:
+    """A browser with a superuser at it."""
+    browser = Browser()
+    browser.force_login(get_user_model().objects.create_superuser("ada"))
+    return browser
+
+
+def order(client: Client, *, spec: dict[str, Any] | None = None, body: bytes = b"{}", cost: int = 3) -> Job:
+    log = RequestLog(
+        request_id=new_ulid(),
+        method="POST",
+        path="/v1/background-generator",
+        status=202,
+        duration_ms=4,
+        client_id=client.pk,
+        body=body,
+        body_size=len(body),
+    )
+    workflow = Workflow.objects.get(name="background-generator")
+    return jobs.submit(client=client, workflow=workflow, spec=spec or {}, credits_cost=cost, log=log)
+
+
+def succeed(job: Job) -> Job:
+    attempt = jobs.claim(job_id=job.pk, worker="test")
+    assert attempt is not None
+    output = Output(
+        job=job,
+        position=0,
+        name="a.png",
+        key=f"clients/{job.client_id}/jobs/{job.pk}/1/a.png",
+        content_type="image/png",
+        size=5,
+        sha256="0" * 64,
+        width=1,
+        height=1,
+        details={"note": HOSTILE},
+    )
+    assert jobs.succeed(attempt, outputs=[output], summary={"engine": HOSTILE})
+    job.refresh_from_db()
+    return job
+
+
+def fail(job: Job, *, message: str = "no") -> Job:
+    attempt = jobs.claim(job_id=job.pk, worker="test")
+    assert attempt is not None
+    assert jobs.fail(attempt, code="unknown_model", message=message, technical=False)
+    job.refresh_from_db()
+    return job
+
+
+def submit_dialog(browser: Browser, path: str, **fields: object) -> Any:
+    """Post a dialog's form with the values that it came with and `fields`."""
+    form = browser.get(path).context["form"]
+    sent = {name: form[name].value() or "" for name in form.fields}
+    return browser.post(path, {**sent, **fields})
+
+
+def messages(browser: Browser) -> list[str]:
+    """The messages that the next page shows."""
+    return [str(message) for message in browser.get("/admin/").context["messages"]]
+
+
+__all__ = ["HOSTILE", "fail", "messages", "order", "signed_in", "submit_dialog", "succeed"]

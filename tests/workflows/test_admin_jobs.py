@@ -1,0 +1,203 @@
+"""Jobs in the staff console."""
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission
+from django.core.checks import run_checks
+
+from tests.conftest import Shop
+from tests.console import HOSTILE, fail, messages, order, signed_in, submit_dialog, succeed
+from workflows.models import Job, JobEvent, Output, Workflow
+
+
+def page(job: Job) -> str:
+    return f"/admin/workflows/job/{job.pk}/"
+
+
+def test_a_refund_gives_the_credits_back_and_says_who_and_why(db, shop: Shop):
+    job, browser = succeed(order(shop.client)), signed_in()
+    dialog = " ".join(browser.get(f"{page(job)}refund/").content.decode().split())
+    assert "3 credits go back to Shop: its balance of 97 becomes 100." in dialog
+    assert shop.balance == 97
+    answer = submit_dialog(browser, f"{page(job)}refund/", reason="wrong colours")
+    assert answer.headers["HX-Redirect"] == f"{page(job)}change/"
+    job.refresh_from_db()
+    assert (job.refund.amount, job.refund.reason, job.refund.actor) == (3, "wrong colours", "ada")
+    assert shop.balance == 100
+    assert messages(browser) == ["Refunded 3 credits; the balance is 100."]
+    audit = LogEntry.objects.get()
+    assert (audit.object_id, audit.change_message) == (job.pk, "Refunded 3 credits: wrong colours")
+
+
+def test_a_refund_without_a_reason_moves_nothing(db, shop: Shop):
+    job, browser = succeed(order(shop.client)), signed_in()
+    for reason in ("", "  ", "x" * 501):
+        assert submit_dialog(browser, f"{page(job)}refund/", reason=reason).context["form"].errors["reason"]
+    assert browser.get(f"{page(job)}refund/?reason=x&_form_submitted=True").status_code == 200
+    assert browser.post(f"{page(job)}refund/").status_code == 200
+    assert shop.balance == 97
+
+
+def test_a_second_refund_is_not_offered_and_refused_if_sent_all_the_same(db, shop: Shop):
+    job, browser = succeed(order(shop.client)), signed_in()
+    assert f"{page(job)}refund/" in browser.get(f"{page(job)}change/").content.decode()
+    submit_dialog(browser, f"{page(job)}refund/", reason="wrong colours")
+    assert f"{page(job)}refund/" not in browser.get(f"{page(job)}change/").content.decode()
+    submit_dialog(browser, f"{page(job)}refund/", reason="again")
+    assert messages(browser) == [f"Job {job.pk} cannot be refunded: it was refunded already."]
+    assert shop.balance == 100
+    assert LogEntry.objects.count() == 1
+
+
+@pytest.mark.parametrize("end", [lambda job: job, fail])
+def test_a_refund_of_what_did_not_succeed_is_not_offered_and_refused(db, shop: Shop, end):
+    job, browser = end(order(shop.client)), signed_in()
+    before = shop.balance
+    assert f"{page(job)}refund/" not in browser.get(f"{page(job)}change/").content.decode()
+    assert "there is nothing to refund" in browser.get(f"{page(job)}refund/").content.decode()
+    submit_dialog(browser, f"{page(job)}refund/", reason="x")
+    assert "cannot be refunded" in messages(browser)[0]
+    assert shop.balance == before
+
+
+def test_nobody_changes_a_job_its_events_or_its_outputs(db, shop: Shop):
+    job, browser = succeed(order(shop.client)), signed_in()
+    sent = {"post": "yes", "status": "FAILURE", "outputs-TOTAL_FORMS": 0, "outputs-INITIAL_FORMS": 0}
+    for path in ("/admin/workflows/job/add/", f"{page(job)}change/", f"{page(job)}delete/"):
+        assert browser.post(path, sent).status_code == 403
+    for path in ("output", "jobevent"):
+        assert browser.get(f"/admin/workflows/{path}/").status_code == 404
+    job.refresh_from_db()
+    assert job.status == "SUCCESS"
+    assert (Output.objects.count(), JobEvent.objects.count()) == (1, 2)
+
+
+def test_the_page_shows_the_job_whole(db, shop: Shop):
+    job = succeed(order(shop.client, spec={"mood": "calm", "scene_type": "podium", "metadata": {"campaign": 7}}))
+    html = signed_in().get(f"{page(job)}change/").content.decode()
+    for link in (
+        f"/admin/billing/client/{shop.client.pk}/change/",
+        f"/admin/requestlog/requestlog/{job.request_id}/change/",
+        f"/admin/billing/ledgerentry/{job.charge_id}/change/",
+    ):
+        assert f'href="{link}"' in html
+    assert html.index("<dt>scene_type</dt><dd>podium</dd>") < html.index("<dt>mood</dt><dd>calm</dd>")
+    assert '<img src="http' in html
+    assert "?signature=" in html
+    assert "succeeded" in html
+
+
+def test_what_clients_send_is_shown_as_text(db, shop: Shop):
+    spec = {
+        "scene_type": HOSTILE,
+        "mood": "",
+        "display_name": HOSTILE,
+        "dominant_colors": [HOSTILE, ""],
+        "metadata": {HOSTILE: [{HOSTILE: {"a": {"b": {"c": {"d": [HOSTILE]}}}}}, None, True, 1.5, [], {}]},
+    }
+    browser = signed_in()
+    succeeded, failed = succeed(order(shop.client, spec=spec)), fail(order(shop.client, spec=spec), message=HOSTILE)
+    for path in (f"{page(succeeded)}change/", f"{page(failed)}change/", "/admin/workflows/job/"):
+        html = browser.get(path).content.decode()
+        assert "<script>alert(1)" not in html
+        assert "<img src=x" not in html
+        assert "onerror=alert(2)>" not in html
+    deep: dict = {}
+    for _ in range(190):
+        deep = {"a": deep}
+    job = order(shop.client, spec={"metadata": deep})
+    assert browser.get(f"{page(job)}change/").status_code == 200
+
+
+def test_a_job_is_found_by_its_id_its_request_and_its_client(db, shop: Shop):
+    job = order(shop.client)
+    order(Shop.make(name="Other").client)
+    browser = signed_in()
+    for term in (job.pk, f" {job.request_id.lower()} ", "sho"):
+        assert [found.pk for found in browser.get("/admin/workflows/job/", {"q": term}).context["cl"].result_list] == [
+            job.pk
+        ]
+    assert not browser.get("/admin/workflows/job/", {"q": job.charge_id}).context["cl"].result_list
+
+
+def test_the_list_costs_the_same_for_one_job_and_for_many(db, shop: Shop, django_assert_max_num_queries):
+    browser = signed_in()
+    for number in range(60):
+        order(Shop.make(name=f"Shop {number}").client)
+    with django_assert_max_num_queries(6) as queries:
+        answer = browser.get("/admin/workflows/job/", {"status__exact": "NOT_STARTED"})
+    assert len(answer.context["cl"].result_list) == 50
+    counts = [q["sql"] for q in queries.captured_queries if "COUNT(" in q["sql"]]
+    assert counts
+    assert all("LIMIT 10000" in sql for sql in counts)
+
+
+def test_the_page_costs_the_same_for_one_output_and_for_many(db, shop: Shop, django_assert_max_num_queries):
+    job = succeed(order(shop.client))
+    for position in range(1, 20):
+        output = Output.objects.first()
+        output.pk, output.position, output.key = None, position, f"{output.key}{position}"
+        output.save()
+        JobEvent.objects.create(job=job, kind="waiting", attempt=1)
+    browser = signed_in()
+    with django_assert_max_num_queries(14):
+        html = browser.get(f"{page(job)}change/").content.decode()
+    assert html.count('class="thumbnail"') == 20
+
+
+def test_a_workflow_is_switched_off_and_none_is_added_or_deleted(db):
+    browser, path = signed_in(), "/admin/workflows/workflow/extract/change/"
+    sent = {"name": "renamed", "summary": "s", "time_limit": "00:01:00", "max_attempts": "2", "deadline": "00:10:00"}
+    assert browser.post(path, sent).status_code == 302
+    assert Workflow.objects.get(name="extract").enabled is False
+    assert browser.post(path, {**sent, "time_limit": "01:00:00"}).status_code == 200
+    assert browser.post("/admin/workflows/workflow/add/", sent).status_code == 403
+    assert browser.post("/admin/workflows/workflow/extract/delete/", {"post": "yes"}).status_code == 403
+    assert Workflow.objects.count() == 2
+
+
+def test_nobody_else_gets_in(db, shop: Shop, client, django_user_model):
+    """Staff without a permission may not use it; who is no staff sees the sign-in alone."""
+    job = succeed(order(shop.client))
+    refund, grant = f"{page(job)}refund/", f"/admin/billing/client/{shop.client.pk}/grant/"
+    for path in (f"{page(job)}change/", refund, grant):
+        assert client.get(path).status_code == 302
+    client.force_login(django_user_model.objects.create_user("bob", is_staff=True))
+    for path in (f"{page(job)}change/", refund, grant, "/admin/workflows/job/"):
+        assert client.get(path).status_code == 403
+        assert client.post(path, {"_form_submitted": "on", "reason": "x", "credits": 5}).status_code == 403
+    assert shop.balance == 97
+
+
+def test_the_system_checks_need_no_database(db, django_assert_num_queries):
+    """They run before the first migration; unfold's look permissions up there that actions name with a dot."""
+    with django_assert_num_queries(0):
+        assert run_checks() == []
+
+
+def test_who_may_only_look_is_offered_no_action_and_may_take_none(db, shop: Shop, client, django_user_model):
+    job, key = succeed(order(shop.client)), shop.client.api_keys.get()
+    looker = django_user_model.objects.create_user("bob", is_staff=True)
+    looker.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    client.force_login(looker)
+    for row, actions in (
+        (f"/admin/workflows/job/{job.pk}/", ["refund"]),
+        (f"/admin/billing/client/{shop.client.pk}/", ["grant", "make_key", "suspend", "lift_suspension"]),
+        (f"/admin/billing/apikey/{key.pk}/", ["revoke"]),
+    ):
+        html = client.get(f"{row}change/").content.decode()
+        for action in actions:
+            assert f"{row}{action}/" not in html
+            assert client.get(f"{row}{action}/").status_code == 403
+            sent = {"_form_submitted": "on", "reason": "x", "credits": "5", "reference": "r"}
+            assert client.post(f"{row}{action}/", sent).status_code == 403
+    assert shop.balance == 97
+    assert shop.client.suspended_at is None
+    assert [key.revoked_at for key in shop.client.api_keys.all()] == [None]
+
+
+def test_django_q2s_own_pages_are_not_there(db):
+    browser = signed_in()
+    assert "django_q" not in browser.get("/admin/").content.decode()
+    for name in ("failure", "success", "schedule", "ormq"):
+        assert browser.get(f"/admin/django_q/{name}/").status_code == 404

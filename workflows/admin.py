@@ -1,0 +1,239 @@
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.defaultfilters import filesizeformat
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesRadioFilter, RadioFilter
+from unfold.dataclasses import UnfoldAction
+from unfold.decorators import action, display
+from unfold.enums import ActionVariant
+from unfold.forms import BaseDialogForm
+from unfold.widgets import UnfoldAdminTextareaWidget
+
+from billing.models import MAX_REASON
+from studio_gateway.admin import RecordAdmin, RecordInline, close_dialog, code, find, label, link, readable
+from studio_gateway.errors import DomainError
+from workflows import jobs
+from workflows.catalogue import DEFINITIONS
+from workflows.models import Job, JobEvent, Output, Workflow
+
+STATUS_COLOURS = {"NOT_STARTED": "info", "IN_PROGRESS": "primary", "SUCCESS": "success", "FAILURE": "danger"}
+EVENT_COLOURS = {
+    "started": "primary",
+    "waiting": "warning",
+    "succeeded": "success",
+    "failed": "danger",
+    "refunded": "info",
+}
+
+
+def refundable(job: Job) -> bool:
+    """Tell whether to offer a refund; `jobs.refund` decides."""
+    return job.status == Job.Status.SUCCESS and job.refund_id is None
+
+
+class RefundForm(BaseDialogForm):
+    form_before_template = "admin/workflows/refund.html"
+
+    reason = forms.CharField(max_length=MAX_REASON, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}))
+
+    def get_before_template_context(self, request: HttpRequest, object_id: Any = None) -> dict[str, Any]:
+        job = find(Job, object_id)
+        balance_after = job.client.balance + job.credits_cost
+        return {"job": job, "refundable": refundable(job), "balance_after": balance_after}
+
+
+class WorkflowFilter(RadioFilter):
+    """Offers the few workflows, instead of looking through all jobs for their names."""
+
+    title = "workflow"
+    parameter_name = "workflow"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(name, name) for name in Workflow.objects.order_by("name").values_list("name", flat=True)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
+        return queryset.filter(workflow=self.value()) if self.value() else queryset
+
+
+class OutputInline(RecordInline):
+    model = Output
+    fields = readonly_fields = ["image", "file", "pixels", "weight", "facts"]
+
+    @display(description="Image")
+    def image(self, output: Output) -> SafeString:
+        return format_html(
+            '<a href="{0}" target="_blank"><img src="{0}" alt="{1}" class="thumbnail" loading="lazy"></a>',
+            output.url,
+            output.name,
+        )
+
+    @display(description="File")
+    def file(self, output: Output) -> SafeString:
+        return format_html('<a href="{}" target="_blank" class="text-link">{}</a>', output.url, output.name)
+
+    @display(description="Pixels")
+    def pixels(self, output: Output) -> str:
+        return f"{output.width} × {output.height}"
+
+    @display(description="Size")
+    def weight(self, output: Output) -> str:
+        return filesizeformat(output.size)
+
+    @display(description="Details")
+    def facts(self, output: Output) -> SafeString | None:
+        return readable(output.details) if output.details else None
+
+
+class JobEventInline(RecordInline):
+    model = JobEvent
+    verbose_name_plural = "events"
+    fields = readonly_fields = ["at", "happened", "attempt", "worker", "detail"]
+
+    @display(description="Event")
+    def happened(self, event: JobEvent) -> SafeString:
+        return label(event.kind, EVENT_COLOURS)
+
+
+@admin.register(Job)
+class JobAdmin(RecordAdmin):
+    list_display = [
+        "id",
+        "badge",
+        "client",
+        "workflow",
+        "cost",
+        "credits_refunded",
+        "accepted",
+        "ended",
+        "attempts",
+        "failure",
+    ]
+    list_filter = [("status", ChoicesRadioFilter), WorkflowFilter, ("client", AutocompleteSelectFilter)]
+    list_select_related = ["client"]
+    ulid_fields = ("id", "request_id")
+    search_fields = ["client__name"]
+    search_help_text = "Job id, request id or client"
+    fieldsets = [
+        (None, {"fields": ["badge", ("client", "workflow"), "request_log", ("credits_cost", "charge", "refund")]}),
+        ("Spec", {"fields": ["order"]}),
+        (
+            "Run",
+            {
+                "fields": [
+                    ("accepted_at", "deadline_at"),
+                    ("started_at", "ended_at"),
+                    ("attempts", "time_limit", "worker"),
+                ]
+            },
+        ),
+    ]
+    error_fieldset = ("Error", {"fields": ["failure", "error_message"]})
+    summary_fieldset = ("Summary", {"fields": ["findings"], "classes": ["collapse"]})
+    readonly_fields = ["badge", "failure", "request_log", "order", "attempts", "findings"]
+    inlines = [OutputInline, JobEventInline]
+    actions_detail = ["give_back"]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Job | None = None) -> list[Any]:
+        first, *others = self.fieldsets
+        error = [self.error_fieldset] if obj and obj.error_code else []
+        summary = [self.summary_fieldset] if obj and obj.summary else []
+        return [first, *error, *others, *summary]
+
+    def get_inlines(self, request: HttpRequest, obj: Job | None) -> list[type[RecordInline]]:
+        return self.inlines if obj and obj.status == Job.Status.SUCCESS else [JobEventInline]
+
+    @display(description="Status")
+    def badge(self, job: Job) -> SafeString:
+        return label(job.status, STATUS_COLOURS)
+
+    @display(description="Accepted")
+    def accepted(self, job: Job) -> str:
+        return f"{job.accepted_at:%Y-%m-%d %H:%M:%S}"
+
+    @display(description="Ended")
+    def ended(self, job: Job) -> str | None:
+        """Leave out the day where it is the one of `accepted`, which stands beside it."""
+        if job.ended_at is None:
+            return None
+        same_day = job.ended_at.date() == job.accepted_at.date()
+        return f"{job.ended_at:%H:%M:%S}" if same_day else f"{job.ended_at:%Y-%m-%d %H:%M:%S}"
+
+    @display(description="Cost")
+    def cost(self, job: Job) -> int:
+        return job.credits_cost
+
+    @display(description="Refunded")
+    def credits_refunded(self, job: Job) -> int | None:
+        return None if job.refund_id is None else job.credits_cost
+
+    @display(description="Attempts")
+    def attempts(self, job: Job) -> str:
+        return f"{job.attempt} of {job.max_attempts}"
+
+    @display(description="Error")
+    def failure(self, job: Job) -> SafeString | None:
+        return code(job.error_code) if job.error_code else None
+
+    @display(description="Request")
+    def request_log(self, job: Job) -> SafeString | None:
+        return link("requestlog_requestlog", job.request_id) if job.request_id else None
+
+    @display(description="What was ordered")
+    def order(self, job: Job) -> SafeString:
+        # PostgreSQL keeps JSON in an order of its own; the contract's is the one people know.
+        definition = DEFINITIONS.get(job.workflow)
+        names = definition.serializer().fields if definition else job.spec
+        return readable({name: job.spec[name] for name in names if name in job.spec})
+
+    @display(description="The engine's summary")
+    def findings(self, job: Job) -> SafeString | None:
+        return readable(job.summary) if job.summary else None
+
+    def has_refund_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return request.user.has_perm("workflows.change_job")
+
+    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[UnfoldAction]:
+        return super().get_actions_detail(request, object_id) if refundable(find(Job, object_id)) else []
+
+    @action(
+        description="Refund",
+        icon="undo",
+        variant=ActionVariant.PRIMARY,
+        url_path="refund",
+        permissions=["refund"],
+        dialog={"title": "Refund this job", "form_class": RefundForm, "form_submit_text": "Refund"},
+    )
+    def give_back(self, request: HttpRequest, form: RefundForm, object_id: str) -> HttpResponse:
+        job = find(Job, object_id)
+        reason = form.cleaned_data["reason"]
+        try:
+            jobs.refund(job_id=job.pk, reason=reason, actor=request.user.get_username())
+        except DomainError as error:
+            messages.error(request, str(error))
+        else:
+            self.log_change(request, job, f"Refunded {job.credits_cost} credits: {reason}")
+            balance = type(job.client).objects.get(pk=job.client_id).balance
+            messages.success(request, f"Refunded {job.credits_cost} credits; the balance is {balance}.")
+        return close_dialog("workflows_job", job.pk)
+
+
+@admin.register(Workflow)
+class WorkflowAdmin(ModelAdmin):
+    list_display = ["name", "summary", "enabled", "time_limit", "max_attempts", "deadline"]
+    search_fields = ["name", "summary"]
+    search_help_text = "Name or summary"
+    fields = ["name", "summary", "enabled", "time_limit", "max_attempts", "deadline"]
+    # It is joined to its code by name, and a row without code is nothing to order.
+    readonly_fields = ["name"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
