@@ -170,6 +170,7 @@ UNFOLD = {
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("studio_gateway/favicon.svg")}
     ],
     "STYLES": [lambda request: static("studio_gateway/admin.css")],
+    "SCRIPTS": [lambda request: static("studio_gateway/admin.js")],
     "SIDEBAR": {
         "navigation": [
             {"title": "Jobs", "items": [console_page("Jobs", "image", "workflows_job")]},

@@ -5,6 +5,7 @@ from typing import Any
 from django.core.exceptions import RequestDataTooBig
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.views import defaults
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -69,25 +70,31 @@ def _printable(key: str | int) -> str | int:
     return key[:MAX_KEY].encode("utf-8", "backslashreplace").decode() if isinstance(key, str) else key
 
 
-def _json_error(request: HttpRequest, detail: str, code: str, status_code: int) -> HttpResponse:
-    response = JsonResponse(
-        {"detail": detail, "code": code, "request_id": getattr(request, "request_id", "")}, status=status_code
-    )
+def _page(request: HttpRequest, page: HttpResponse, detail: str, code: str) -> HttpResponse:
+    """Return Django's own error page in the console, and the same status as JSON everywhere else."""
+    if request.path.startswith("/admin/"):
+        return page
+    # Before the middleware has seen a request, it has no id.
+    body = {"detail": detail, "code": code, "request_id": getattr(request, "request_id", "")}
+    response = JsonResponse(body, status=page.status_code)
     response.error_code = code  # type: ignore[attr-defined]
     return response
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _json_error(request, "The request could not be understood.", "bad_request", 400)
+    page = defaults.bad_request(request, exception)
+    return _page(request, page, "The request could not be understood.", "bad_request")
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _json_error(request, "This is not allowed.", "permission_denied", 403)
+    page = defaults.permission_denied(request, exception)
+    return _page(request, page, "This is not allowed.", "permission_denied")
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _json_error(request, "There is nothing here.", "not_found", 404)
+    return _page(request, defaults.page_not_found(request, exception), "There is nothing here.", "not_found")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    return _json_error(request, "Something broke on our side; it has been logged.", "internal_error", 500)
+    page = defaults.server_error(request)
+    return _page(request, page, "Something broke on our side; it has been logged.", "internal_error")
