@@ -1,5 +1,6 @@
 """What the tests of several apps share: orders without HTTP, threads that start together, refusals by name."""
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from billing.models import Client, LedgerEntry
 from requestlog.models import RequestLog
 from studio_gateway.ids import new_ulid
 from tests.conftest import Shop
+from tests.gateway import Gateway
 from workflows import jobs
 from workflows.models import Job, Workflow
 
@@ -54,6 +56,16 @@ def get(shop: Shop | None, path: str, **headers: Any) -> Any:
     if shop is not None:
         headers.setdefault("HTTP_AUTHORIZATION", f"Bearer {shop.key}")
     return HttpClient(raise_request_exception=False).get(path, **headers)
+
+
+def over_the_wire(gateway: Gateway, request: bytes) -> tuple[int, dict[str, str]]:
+    """Send bytes as they are; return the status and the headers, whose names are in lower case."""
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as wire:
+        wire.sendall(request)
+        answer = wire.makefile("rb")
+        status = int(answer.readline().split()[1])
+        lines = iter(answer.readline, b"\r\n")
+        return status, {k.lower(): v.strip() for k, _, v in (line.decode().partition(":") for line in lines)}
 
 
 def books_are_right(client: Client) -> None:

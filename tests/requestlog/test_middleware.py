@@ -1,6 +1,5 @@
 """Every answer has its id; what would change something under /v1/ has one row, whatever was sent (P6, P9)."""
 
-import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from requestlog.models import RequestLog
 from tests.conftest import Shop
 from tests.gateway import Gateway
-from tests.helpers import SPEC, books_are_right, get, post, refused_by
+from tests.helpers import SPEC, books_are_right, get, over_the_wire, post, refused_by
 from workflows.models import Job
 
 EXTRACT = "/v1/extract"
@@ -182,16 +181,6 @@ NO_HTTP = [
     b"POST /v1/extract HTTP/9.9",
     b"\xff",
 ]
-
-
-def over_the_wire(gateway: Gateway, request: bytes) -> tuple[int, dict[str, str]]:
-    """Send bytes as they are; return the status and the headers, whose names are in lower case."""
-    with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as wire:
-        wire.sendall(request)
-        answer = wire.makefile("rb")
-        status = int(answer.readline().split()[1])
-        lines = iter(answer.readline, b"\r\n")
-        return status, {k.lower(): v.strip() for k, _, v in (line.decode().partition(":") for line in lines)}
 
 
 @pytest.mark.parametrize("head", HEADS, ids=lambda head: ascii(head)[2:50])

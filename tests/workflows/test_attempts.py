@@ -16,6 +16,7 @@ from tests.conftest import Shop
 from tests.helpers import books_are_right, claimed, order, sql, together
 from workflows import jobs
 from workflows.errors import NotRefundable
+from workflows.jobs import sweeping
 from workflows.jobs.attempts import LEASE, LEASE_GRACE
 from workflows.models import Job, JobEvent, Output
 
@@ -518,13 +519,13 @@ def test_one_job_that_cannot_be_ended_does_not_keep_the_sweep_from_the_others(ow
     assert jobs.sweep() == 0
 
 
-def test_the_sweep_gets_through_more_than_a_batch(db):
-    shop = Shop.make(credits=500)
-    for _ in range(205):
+def test_the_sweep_gets_through_more_than_a_batch(db, shop: Shop, monkeypatch):
+    monkeypatch.setattr(sweeping, "BATCH", 10)
+    for _ in range(25):
         order(shop)
     sql("UPDATE workflows_job SET deadline_at = statement_timestamp() - interval '1 second'")
-    assert [jobs.sweep() for _ in range(4)] == [100, 100, 5, 0]
-    assert shop.balance == 500
+    assert [jobs.sweep() for _ in range(4)] == [10, 10, 5, 0]
+    assert shop.balance == 100
     books_are_right(shop.client)
 
 
