@@ -47,12 +47,6 @@ class ReasonRequired(BillingError):
     code = "reason_required"
 
 
-class ReasonTooLong(BillingError):
-    """A reason has at most {limit} characters."""
-
-    code = "reason_too_long"
-
-
 class BadText(BillingError):
     """The {what} must have at most {limit} characters, none of them NUL or an unpaired surrogate."""
 

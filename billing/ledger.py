@@ -16,7 +16,6 @@ from billing.errors import (
     ClientSuspended,
     InsufficientCredits,
     ReasonRequired,
-    ReasonTooLong,
     ReferenceTaken,
     TooManyOpenJobs,
     UnknownClient,
@@ -79,11 +78,9 @@ def charge(*, client_id: int, credits: int, entry_id: str, reference: str) -> in
 
 
 def check_staff_texts(*, reason: str, actor: str, reference: str = "") -> None:
-    """Raise ReasonRequired, ReasonTooLong or BadText for what no entry of staff's may say."""
+    """Raise ReasonRequired or BadText for what no entry of staff's may say."""
     if not reason.strip():
         raise ReasonRequired
-    if len(reason) > MAX_REASON:
-        raise ReasonTooLong(limit=MAX_REASON)
     for what, text, limit in (
         ("reason", reason, MAX_REASON),
         ("reference", reference, MAX_REFERENCE),

@@ -55,6 +55,8 @@ class Client(models.Model):
             models.CheckConstraint(name="client_balance_not_negative", condition=Q(balance__gte=0)),
             models.CheckConstraint(name="client_open_jobs_not_negative", condition=Q(open_jobs__gte=0)),
             models.CheckConstraint(name="client_max_open_jobs_range", condition=Q(max_open_jobs__range=(0, 1_000_000))),
+            # An empty prefix would open every client's files.
+            models.CheckConstraint(name="client_no_empty_prefix", condition=~Q(storage_prefixes__contains=[""])),
             models.CheckConstraint(
                 name="client_empty_ledger_empty_balance", condition=Q(ledger_seq__gt=0) | Q(ledger_seq=0, balance=0)
             ),

@@ -17,6 +17,10 @@ class ULIDField(models.CharField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{"max_length": 26, "db_collation": "C", **kwargs})
 
+    def db_type(self, connection: Any) -> str:
+        """Spell varchar out: Django gives what it calls varchar a second index for LIKE, of no use in collation "C"."""
+        return f"character varying({self.max_length})"
+
 
 class ULIDConverter(StringConverter):
     """A ULID in a path, in either case; anything else is no such page."""

@@ -128,7 +128,9 @@ class Job(models.Model):
             ),
             models.CheckConstraint(
                 name="job_started_says_attempted",
-                condition=Q(status="NOT_STARTED", attempt=0) | ~Q(status="NOT_STARTED"),
+                condition=Q(status="NOT_STARTED", attempt=0)
+                | Q(status__in=["IN_PROGRESS", "SUCCESS"], attempt__gt=0)
+                | ~Q(status__in=["NOT_STARTED", "IN_PROGRESS", "SUCCESS"]),
             ),
             models.CheckConstraint(name="job_credits_cost_not_negative", condition=Q(credits_cost__gte=0)),
         ]

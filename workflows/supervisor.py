@@ -43,7 +43,9 @@ class Supervisor:
         """Work until SIGTERM or SIGINT; then drain and return."""
         block_signals()
         cluster = self._start()
-        while wait_for_signal(SWEEP_SECONDS) not in (signal.SIGTERM, signal.SIGINT):
+        ended = 0
+        # After a full sweep the next one begins at once.
+        while wait_for_signal(0 if ended >= jobs.SWEEP_LIMIT else SWEEP_SECONDS) not in (signal.SIGTERM, signal.SIGINT):
             try:
                 ended = jobs.sweep()
                 if ended:
@@ -52,7 +54,7 @@ class Supervisor:
             except Error:
                 logger.exception("no sweep: the database is away")
                 connection.close()
-                self._moving_at = time.monotonic()
+                self._moving_at, ended = time.monotonic(), 0
                 continue
             if cluster.poll() is not None or wedged:
                 logger.critical("the cluster %s; starting another", "stands still" if wedged else "ended")

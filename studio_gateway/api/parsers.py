@@ -31,7 +31,8 @@ class StrictJSONParser(BaseParser):
         except UnicodeDecodeError as error:
             raise _invalid(f"JSON decode error: byte {error.start} is not UTF-8") from error
         except (ValueError, RecursionError) as error:
-            raise _invalid(f"JSON decode error: {error}") from error
+            # Behind the semicolon Python advises its programmer.
+            raise _invalid(f"JSON decode error: {str(error).partition(';')[0]}") from error
         if _too_deep(data):
             raise _invalid(f"JSON decode error: more than {MAX_DEPTH} levels deep")
         return data

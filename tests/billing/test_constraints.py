@@ -56,6 +56,7 @@ BREAKS: dict[str, Callable[[Client], None]] = {
     "client_balance_not_negative": client_row("balance", -1),
     "client_open_jobs_not_negative": client_row("open_jobs", -1),
     "client_max_open_jobs_range": client_row("max_open_jobs", 1_000_001),
+    "client_no_empty_prefix": client_row("storage_prefixes", ["shop/", ""]),
     "client_empty_ledger_empty_balance": empty_ledger,
     "apikey_digest_is_sha256": lambda client: (
         sql(

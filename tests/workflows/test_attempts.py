@@ -468,7 +468,7 @@ def test_the_sweep_fails_what_is_past_its_deadline_whatever_it_is_doing(db, shop
     assert succeed(claimed(done))
     for job in (waiting, running, between, done):
         move(job, deadline_at="-1 second")
-    assert set(jobs.overdue()) == {waiting, running, between}
+    assert set(sweeping.overdue()) == {waiting, running, between}
     assert jobs.sweep() == 3
     for job in (waiting, running, between):
         job.refresh_from_db()
@@ -520,7 +520,7 @@ def test_one_job_that_cannot_be_ended_does_not_keep_the_sweep_from_the_others(ow
 
 
 def test_the_sweep_gets_through_more_than_a_batch(db, shop: Shop, monkeypatch):
-    monkeypatch.setattr(sweeping, "BATCH", 10)
+    monkeypatch.setattr(sweeping, "SWEEP_LIMIT", 10)
     for _ in range(25):
         order(shop)
     sql("UPDATE workflows_job SET deadline_at = statement_timestamp() - interval '1 second'")
@@ -556,4 +556,4 @@ def test_open_jobs_are_counted_right_all_along(db, shop: Shop):
 def test_the_sweep_reads_its_indexes(db, shop: Shop):
     order(shop)
     sql("SET LOCAL enable_seqscan = off")
-    assert "job_open_by_deadline" in jobs.overdue().explain()
+    assert "job_open_by_deadline" in sweeping.overdue().explain()

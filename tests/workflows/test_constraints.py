@@ -53,7 +53,7 @@ BREAKS: dict[str, Callable[[Job], None]] = {
     "job_failure_says_why": job_set("error_code = 'x'"),
     "job_lease_only_while_running": job_set("lease_until = now()"),
     "job_attempt_range": job_set("status = 'IN_PROGRESS', attempt = max_attempts + 1"),
-    "job_started_says_attempted": job_set("attempt = 1"),
+    "job_started_says_attempted": job_set("status = 'IN_PROGRESS'"),
     "job_credits_cost_not_negative": job_set("credits_cost = -1"),
     "output_position_once": output_twice,
 }

@@ -8,6 +8,17 @@ from workflows.jobs.accept import submit
 from workflows.jobs.attempts import Attempt, claim, fail, heartbeat, succeed
 from workflows.jobs.queue import reserve
 from workflows.jobs.refunds import refund
-from workflows.jobs.sweeping import overdue, sweep
+from workflows.jobs.sweeping import SWEEP_LIMIT, sweep
 
-__all__ = ["Attempt", "claim", "fail", "heartbeat", "overdue", "refund", "reserve", "submit", "succeed", "sweep"]
+__all__ = [
+    "SWEEP_LIMIT",
+    "Attempt",
+    "claim",
+    "fail",
+    "heartbeat",
+    "refund",
+    "reserve",
+    "submit",
+    "succeed",
+    "sweep",
+]

@@ -9,7 +9,7 @@ from workflows.models import Job
 
 logger = logging.getLogger(__name__)
 
-BATCH = 100
+SWEEP_LIMIT = 500
 
 
 def overdue() -> QuerySet[Job]:
@@ -25,18 +25,24 @@ def lost() -> QuerySet[Job]:
 def sweep() -> int:
     """Fail and refund what nobody will finish, one job per transaction; return how many ended here.
 
-    Any number of sweeps may run at once, also against workers: each job is ended by whoever's UPDATE moves it. A job
-    that cannot be ended, because its rows contradict each other, is left to `reconcile` and keeps no other waiting.
+    At most SWEEP_LIMIT of each sort, so that whoever sweeps can see to other things in between: when that many ended,
+    there may be more. Any number of sweeps may run at once, also against workers: each job is ended by whoever's UPDATE
+    moves it. A job that cannot be ended, because its rows contradict each other, is left to `reconcile` and keeps no
+    other waiting.
     """
-    ended = 0
-    for rows, code, message in (
-        (overdue(), "deadline_exceeded", "The job was not done by its deadline."),
-        (lost(), "worker_lost", "The worker was lost while it was at this job, on the last of its attempts."),
-    ):
-        for job in rows.order_by("pk")[:BATCH]:
+    ended = _end(overdue(), code="deadline_exceeded", message="The job was not done by its deadline.")
+    lost_message = "The worker was lost while it was at this job, on the last of its attempts."
+    return ended + _end(lost(), code="worker_lost", message=lost_message)
+
+
+def _end(rows: QuerySet[Job], *, code: str, message: str) -> int:
+    ended, last = 0, ""
+    while ended < SWEEP_LIMIT and (page := list(rows.filter(pk__gt=last).order_by("pk")[:SWEEP_LIMIT])):
+        for job in page:
             row = rows.filter(pk=job.pk, attempt=job.attempt)
             try:
                 ended += end_in_failure(row, job=job, code=code, message=message)
             except IntegrityError:
                 logger.exception("job %s cannot be ended", job.pk)
+        last = page[-1].pk
     return ended
