@@ -7,7 +7,7 @@ from billing import ledger
 from billing.errors import BadName
 from billing.keys import create_key
 from billing.models import Client
-from studio_gateway.api.fields import is_storable
+from studio_gateway.text import is_storable
 
 
 def create_client(*, name: str, credits: int = 0, actor: str = "") -> tuple[Client, str]:

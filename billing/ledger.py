@@ -21,8 +21,8 @@ from billing.errors import (
     UnknownClient,
 )
 from billing.models import MAX_ACTOR, MAX_AMOUNT, MAX_REASON, MAX_REFERENCE, Client, LedgerEntry
-from studio_gateway.api.fields import is_storable
 from studio_gateway.ids import new_ulid
+from studio_gateway.text import is_storable
 
 MOVE = """
 WITH moved AS (

@@ -50,7 +50,8 @@ INSTALLED_APPS = [
     "workflows",
     "unfold",
     "unfold.contrib.filters",
-    "django.contrib.admin",
+    # Without autodiscovery, which the URLs do: commands and workers need not wait for the console's code.
+    "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -5,6 +5,8 @@ from drf_spectacular.views import SpectacularJSONAPIView
 
 from studio_gateway.api import openapi  # noqa: F401 — registers itself; here, because commands need not wait for it
 
+admin.autodiscover()
+
 urlpatterns = [
     path("", include("workflows.urls")),
     path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),

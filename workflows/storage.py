@@ -8,7 +8,7 @@ from django.core.signing import BadSignature, TimestampSigner
 from django.utils.encoding import filepath_to_uri
 
 from billing.models import Client
-from studio_gateway.api.fields import is_storable
+from studio_gateway.text import is_storable
 from workflows.engines.base import EngineError
 
 # The largest photo that is read into memory, in bytes.

@@ -11,6 +11,8 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.fields import empty
 
+from studio_gateway.text import is_storable
+
 # All faults of a body are named, but of one list or object no more than these: a megabyte of wrong numbers would be
 # half a million faults, ten seconds of work and fifty megabytes of answer.
 MAX_FAULTS = 100
@@ -159,11 +161,3 @@ class StrictSerializer(Strict, serializers.Serializer):
             fault = serializers.ErrorDetail(MESSAGES["model_attributes_type"], code="model_attributes_type")
             raise serializers.ValidationError([fault])
         return super().to_internal_value(data)
-
-
-def is_storable(text: str) -> bool:
-    """Tell whether PostgreSQL can hold `text`: no NUL, no unpaired surrogate."""
-    try:
-        return b"\x00" not in text.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
