@@ -157,34 +157,27 @@ def test_the_books_are_right_after_all_of_that(up: Up):
     assert (reconciled.returncode, reconciled.stdout.splitlines()[-1]) == (0, "Every promise holds.")
 
 
-@pytest.fixture
-def var(up: Up, tmp_path: Path) -> Path:
-    """A data folder without a database, which only has the demo's photo already: drawing it takes seconds."""
+def test_a_kill_takes_all_of_it_along_the_next_start_finds_everything_and_sigterm_stops_it_cleanly(
+    up: Up, tmp_path: Path
+):
+    # Only the demo's photo is there already: drawing it takes seconds.
     photo = Path("storage", "clients", "1", "demo", "flat-lay.jpg")
     (tmp_path / "var" / photo).parent.mkdir(parents=True)
     shutil.copy(up.data_dir / photo, tmp_path / "var" / photo)
-    return tmp_path / "var"
 
-
-def test_sigterm_stops_all_of_it_cleanly(var: Path):
-    up = Up(var)
-    names = " ".join(" ".join(process.cmdline()) for process in up.processes())
+    first = Up(tmp_path / "var")
+    names = " ".join(" ".join(process.cmdline()) for process in first.processes())
     assert all(name in names for name in ("web", "worker", "qcluster", "postgres"))
-    up.process.send_signal(signal.SIGTERM)
-    assert up.process.wait(40) == 0
-    assert up.processes() == []
+    key = json.loads((first.data_dir / "accounts.json").read_text())["api_key"]
+    first.process.kill()
+    first.process.communicate()
+    eventually(lambda: not first.processes(), seconds=10, what="everything is gone")
 
-
-def test_sigkill_takes_all_of_it_along_and_the_next_start_finds_everything(var: Path):
-    up = Up(var)
-    key = json.loads((up.data_dir / "accounts.json").read_text())["api_key"]
-    up.process.kill()
-    up.process.communicate()
-    eventually(lambda: not up.processes(), seconds=10, what="everything is gone")
-    again = Up(up.data_dir)
-    assert key in again.said
-    again.end()
-    assert again.processes() == []
+    second = Up(first.data_dir)
+    assert key in second.said
+    second.process.send_signal(signal.SIGTERM)
+    assert second.process.wait(40) == 0
+    assert second.processes() == []
 
 
 def test_a_port_that_is_taken_is_said_in_words(tmp_path: Path, up: Up):

@@ -27,16 +27,28 @@ def photo() -> bytes:
     return draw_flat_lay(width=640, height=480)
 
 
-@pytest.fixture
-def plant(own_database: str, tmp_path: Path) -> Iterator[Gateway]:
-    """A web process on a database of its own; tests start the worker themselves."""
-    gateway = Gateway(databases.url(own_database), tmp_path / "data")
-    gateway.start("web")
-    yield gateway
-    try:
+@pytest.fixture(scope="module")
+def site(django_db_setup: None, django_db_blocker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A web process on a database of its own."""
+    with django_db_blocker.unblock():
+        database = databases.fresh()
+        gateway = Gateway(databases.url(database), tmp_path_factory.mktemp("plant"))
+        gateway.start("web")
+        with databases.connected(database):
+            yield gateway
         gateway.stop()
-    finally:
         assert eventually(lambda: not members(gateway), what="no process is left")
+        databases.drop(database)
+
+
+@pytest.fixture
+def plant(site: Gateway) -> Iterator[Gateway]:
+    """The web process; tests start the worker themselves. Limits that they change are put back."""
+    (limits,) = Workflow.objects.filter(name="extract").values("time_limit", "max_attempts", "deadline")
+    yield site
+    Workflow.objects.filter(name="extract").update(**limits)
+    if "worker" in site.processes:
+        site.stop("worker")
 
 
 def members(gateway: Gateway) -> list[psutil.Process]:
