@@ -12,7 +12,7 @@ demo: .venv/ready
 	$(BIN)/python manage.py demo $(if $(PHOTO),--photo "$(PHOTO)")
 
 test: .venv/ready-for-tests
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: .venv/ready-for-tests
 	$(BIN)/ruff check .

@@ -11,6 +11,13 @@ from tests import databases
 from tests.gateway import Gateway
 from workflows import offers
 
+# Files whose tests take a minute of waiting between them. They go first: begun last, all else would be waited for.
+LONG = ("test_worker_processes.py", "test_up.py", "test_support_stories.py", "test_embedded_postgres.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
+
 
 @pytest.fixture(scope="session")
 def django_db_setup(
