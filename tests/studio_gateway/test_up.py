@@ -166,8 +166,12 @@ def test_a_kill_takes_all_of_it_along_the_next_start_finds_everything_and_sigter
     shutil.copy(up.data_dir / photo, tmp_path / "var" / photo)
 
     first = Up(tmp_path / "var")
-    names = " ".join(" ".join(process.cmdline()) for process in first.processes())
-    assert all(name in names for name in ("web", "worker", "qcluster", "postgres"))
+
+    def everyone_is_there() -> bool:
+        names = " ".join(" ".join(process.cmdline()) for process in first.processes())
+        return all(name in names for name in ("web", "worker", "qcluster", "postgres"))
+
+    eventually(everyone_is_there, what="web, worker, qcluster and postgres run")
     key = json.loads((first.data_dir / "accounts.json").read_text())["api_key"]
     first.process.kill()
     first.process.communicate()
