@@ -17,7 +17,7 @@ from studio_gateway.ids import new_ulid
 from tests.conftest import Shop
 from tests.gateway import Gateway
 from workflows import jobs
-from workflows.models import Job, Workflow
+from workflows.models import Job, Output, Workflow
 
 SPEC = {"scene_type": "podium", "mood": "calm"}
 
@@ -131,3 +131,87 @@ def sql(statement: str, *values: Any) -> list[Any]:
     with connection.cursor() as cursor:
         cursor.execute(statement, values or None)
         return cursor.fetchall() if cursor.description else []
+
+
+def nothing_was_ordered(shop: Shop) -> None:
+    assert shop.balance == 100
+    assert not Job.objects.exists()
+    assert LedgerEntry.objects.count() == 1
+
+
+def refused(answer: Any, status: int, code: str) -> dict[str, Any]:
+    body = answer.json()
+    assert (answer.status_code, body["code"]) == (status, code), body
+    assert body["detail"]
+    assert body["request_id"] == answer.headers["X-Request-Id"]
+    log = RequestLog.objects.get(pk=body["request_id"])
+    assert (log.status, log.code, log.job_id) == (status, code, "")
+    return body
+
+
+FAILURE = {"code": "broken", "message": "It broke."}
+
+
+def move(job: Job, **past: str) -> None:
+    """Set time columns of a job to the database's clock plus an interval."""
+    for column, interval in past.items():
+        sql(f"UPDATE workflows_job SET {column} = statement_timestamp() + %s::interval WHERE id = %s", interval, job.pk)
+
+
+def lapse(job: Job) -> None:
+    move(job, lease_until="-1 second")
+
+
+def now() -> Any:
+    return sql("SELECT clock_timestamp()")[0][0]
+
+
+def row(job: Job) -> dict[str, Any]:
+    return Job.objects.filter(pk=job.pk).values().get()
+
+
+def kinds(job: Job) -> list[str]:
+    return list(job.events.values_list("kind", flat=True))
+
+
+def output(attempt: jobs.Attempt, position: int = 0) -> Output:
+    return Output(
+        job=attempt.job,
+        position=position,
+        name="x.png",
+        key=f"clients/{attempt.job.client_id}/jobs/{attempt.job.pk}/{attempt.number}/{position}",
+        content_type="image/png",
+        size=1,
+        sha256="0" * 64,
+        width=1,
+        height=1,
+    )
+
+
+def succeed(attempt: jobs.Attempt) -> bool:
+    return jobs.succeed(attempt, outputs=[output(attempt)], summary={"by": attempt.number})
+
+
+# 10,000 orders with their charges, as 10,000 requests would leave them; ids are 26 digits in order.
+FLOOD = """
+WITH numbers AS (SELECT n, lpad(n::text, 26, '0') AS id, lpad((n + 5000000)::text, 26, '0') AS charge
+                   FROM generate_series(1, %(count)s) n),
+     charged AS (INSERT INTO billing_ledgerentry
+                        (id, client_id, seq, kind, amount, balance_after, reference, reason, actor, created_at)
+                 SELECT charge, %(client)s, n + 1, 'CHARGE', -1, %(count)s - n, id, '', '', now() FROM numbers),
+     paid AS (UPDATE billing_client SET balance = 0, ledger_seq = %(count)s + 1, open_jobs = %(count)s
+               WHERE id = %(client)s)
+INSERT INTO workflows_job (id, client_id, workflow, spec, status, credits_cost, charge_id, accepted_at, deadline_at,
+                           attempt, max_attempts, time_limit, worker, run_after, error_code, error_message, summary)
+SELECT id, %(client)s, 'extract', '{}', 'NOT_STARTED', 1, charge, now(), now() + interval '1 hour',
+       0, 3, interval '1 minute', '', now() - make_interval(secs => %(count)s - n + 1), '', '', '{}'
+  FROM numbers
+"""
+
+
+def flood(count: int = 10_000) -> Shop:
+    shop = Shop.make(credits=count, name="Flood")
+    with connection.cursor() as cursor:
+        cursor.execute(FLOOD, {"client": shop.client.pk, "count": count})
+        cursor.execute("ANALYZE workflows_job")
+    return shop

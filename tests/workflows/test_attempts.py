@@ -1,6 +1,5 @@
 """The life of a job after the 202: claims, leases, the fence, next attempts, and the one outcome (P1, P3, P4, P5)."""
 
-import threading
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
@@ -9,59 +8,27 @@ from typing import Any
 import pytest
 from django.db import IntegrityError
 
-from billing import ledger
 from billing.models import LedgerEntry
 from studio_gateway.ids import new_ulid
 from tests.conftest import Shop
-from tests.helpers import books_are_right, claimed, order, sql, together
+from tests.helpers import (
+    FAILURE,
+    books_are_right,
+    claimed,
+    kinds,
+    lapse,
+    move,
+    now,
+    order,
+    output,
+    row,
+    succeed,
+    together,
+)
 from workflows import jobs
 from workflows.errors import NotRefundable
-from workflows.jobs import sweeping
 from workflows.jobs.attempts import LEASE, LEASE_GRACE
 from workflows.models import Job, JobEvent, Output
-
-FAILURE = {"code": "broken", "message": "It broke."}
-
-
-def move(job: Job, **past: str) -> None:
-    """Set time columns of a job to the database's clock plus an interval."""
-    for column, interval in past.items():
-        sql(f"UPDATE workflows_job SET {column} = statement_timestamp() + %s::interval WHERE id = %s", interval, job.pk)
-
-
-def lapse(job: Job) -> None:
-    move(job, lease_until="-1 second")
-
-
-def now() -> Any:
-    return sql("SELECT clock_timestamp()")[0][0]
-
-
-def row(job: Job) -> dict[str, Any]:
-    return Job.objects.filter(pk=job.pk).values().get()
-
-
-def kinds(job: Job) -> list[str]:
-    return list(job.events.values_list("kind", flat=True))
-
-
-def output(attempt: jobs.Attempt, position: int = 0) -> Output:
-    return Output(
-        job=attempt.job,
-        position=position,
-        name="x.png",
-        key=f"clients/{attempt.job.client_id}/jobs/{attempt.job.pk}/{attempt.number}/{position}",
-        content_type="image/png",
-        size=1,
-        sha256="0" * 64,
-        width=1,
-        height=1,
-    )
-
-
-def succeed(attempt: jobs.Attempt) -> bool:
-    return jobs.succeed(attempt, outputs=[output(attempt)], summary={"by": attempt.number})
-
 
 # Claims
 
@@ -379,181 +346,3 @@ def test_two_of_staff_who_refund_at_once_refund_once(own_database, shop: Shop):
     assert Counter(type(result) for result in results) == {Job: 1, NotRefundable: 5}
     assert shop.balance == 100
     books_are_right(shop.client)
-
-
-# Races for the end
-
-
-def race(shop: Shop, rounds: int, *contenders: Callable[[jobs.Attempt], Any], overdue: bool = False) -> Counter:
-    """Let `contenders` end a fresh running job at once, again and again; return how often each outcome came."""
-    attempts = [claimed(order(shop)) for _ in range(rounds)]
-    moved: list[list[Any]] = [[] for _ in contenders]
-
-    start = threading.Barrier(len(contenders))
-
-    def run(number: int) -> None:
-        for attempt in attempts:
-            if overdue and number == 0:
-                move(attempt.job, deadline_at="-1 second")  # only now, or the first sweep would end them all
-            start.wait(20)
-            moved[number].append(contenders[number](attempt))
-
-    for result in together(*[lambda n=n: run(n) for n in range(len(contenders))]):
-        assert result is None, result
-    outcomes: Counter = Counter()
-    for index, attempt in enumerate(attempts):
-        job = Job.objects.get(pk=attempt.job.pk)
-        assert job.status in ("SUCCESS", "FAILURE")
-        assert (job.refund_id is not None) == (job.status == "FAILURE")
-        assert job.outputs.count() == (job.status == "SUCCESS")
-        assert kinds(job)[1:] == ["succeeded" if job.status == "SUCCESS" else "failed"]
-        if not overdue:
-            assert sum(bool(m[index]) for m in moved) == 1
-        outcomes[job.status] += 1
-    books_are_right(shop.client)
-    return outcomes
-
-
-def test_success_and_failure_at_once_have_one_outcome_and_refund_only_the_failure(own_database):
-    shop = Shop.make(credits=1000)
-    outcomes = race(shop, 200, succeed, lambda attempt: jobs.fail(attempt, **FAILURE, technical=False))
-    assert outcomes.total() == 200
-    assert shop.balance == 1000 - 2 * outcomes["SUCCESS"]
-
-
-def test_failures_at_once_refund_once(own_database):
-    shop = Shop.make(credits=1000)
-    outcomes = race(shop, 60, *[lambda attempt: jobs.fail(attempt, **FAILURE, technical=False)] * 3)
-    assert outcomes == {"FAILURE": 60}
-    assert shop.balance == 1000
-
-
-def test_success_and_the_sweep_at_once_have_one_outcome(own_database):
-    shop = Shop.make(credits=1000)
-    outcomes = race(shop, 60, succeed, lambda attempt: jobs.sweep(), overdue=True)
-    assert outcomes.total() == 60
-    assert shop.balance == 1000 - 2 * outcomes["SUCCESS"]
-
-
-def test_sweeps_at_once_end_each_job_once(own_database):
-    shop = Shop.make(credits=1000)
-    for _ in range(40):
-        move(order(shop), deadline_at="-1 second")
-    ended = together(*[jobs.sweep] * 4)
-    assert sum(ended) == 40
-    assert Counter(Job.objects.values_list("status", flat=True)) == {"FAILURE": 40}
-    assert shop.balance == 1000
-    books_are_right(shop.client)
-
-
-def test_a_claim_and_the_sweep_at_once_leave_a_job_that_runs_or_has_failed(own_database):
-    shop = Shop.make(credits=1000)
-    for _ in range(20):
-        job = order(shop, max_attempts=2)
-        claimed(job)
-        lapse(job)
-        results = together(lambda job=job: jobs.claim(job_id=job.pk, worker="w"), jobs.sweep)
-        assert results[0].number == 2
-        assert results[1] == 0
-    books_are_right(shop.client)
-
-
-# The sweep
-
-
-def test_the_sweep_fails_what_is_past_its_deadline_whatever_it_is_doing(db, shop: Shop):
-    waiting, running, between, done, young = (order(shop) for _ in range(5))
-    claimed(running)
-    assert jobs.fail(claimed(between), **FAILURE, technical=True)
-    assert succeed(claimed(done))
-    for job in (waiting, running, between, done):
-        move(job, deadline_at="-1 second")
-    assert set(sweeping.overdue()) == {waiting, running, between}
-    assert jobs.sweep() == 3
-    for job in (waiting, running, between):
-        job.refresh_from_db()
-        assert (job.status, job.error_code) == ("FAILURE", "deadline_exceeded")
-        assert job.error_message
-        assert kinds(job)[-1] == "failed"
-    assert row(done)["status"] == "SUCCESS"
-    assert row(young)["status"] == "NOT_STARTED"
-    assert shop.balance == 100 - 2 * 2
-    assert jobs.sweep() == 0
-    books_are_right(shop.client)
-
-
-def test_the_sweep_fails_a_job_whose_last_attempt_was_lost_and_no_other(db, shop: Shop):
-    last, first, alive = order(shop, max_attempts=1), order(shop, max_attempts=2), order(shop, max_attempts=1)
-    for job in (last, first, alive):
-        claimed(job)
-    lapse(last)
-    lapse(first)
-    assert jobs.sweep() == 1
-    last.refresh_from_db()
-    assert (last.status, last.error_code) == ("FAILURE", "worker_lost")
-    assert row(first)["status"] == row(alive)["status"] == "IN_PROGRESS"
-    assert claimed(first).number == 2
-    books_are_right(shop.client)
-
-
-def test_the_sweep_ends_a_job_in_a_transaction_of_its_own(own_database, shop: Shop):
-    for _ in range(3):
-        move(order(shop), deadline_at="-1 second")
-    assert jobs.sweep() == 3
-    ((transactions,),) = sql("SELECT count(DISTINCT xmin::text) FROM workflows_job")
-    assert transactions == 3
-
-
-def test_one_job_that_cannot_be_ended_does_not_keep_the_sweep_from_the_others(own_database, shop: Shop):
-    stuck, other, lost = order(shop), order(shop), order(shop, max_attempts=1)
-    # Somebody has refunded it past us: its own refund is refused by ledger_one_refund, each time.
-    ledger.refund(
-        client_id=shop.client.pk, credits=2, entry_id=new_ulid(), reference=stuck.pk, reason="by hand", closes_job=False
-    )
-    claimed(lost)
-    lapse(lost)
-    for job in (stuck, other):
-        move(job, deadline_at="-1 second")
-    assert jobs.sweep() == 2
-    assert [row(job)["status"] for job in (stuck, other, lost)] == ["NOT_STARTED", "FAILURE", "FAILURE"]
-    assert jobs.sweep() == 0
-
-
-def test_the_sweep_gets_through_more_than_a_batch(db, shop: Shop, monkeypatch):
-    monkeypatch.setattr(sweeping, "SWEEP_LIMIT", 10)
-    for _ in range(25):
-        order(shop)
-    sql("UPDATE workflows_job SET deadline_at = statement_timestamp() - interval '1 second'")
-    assert [jobs.sweep() for _ in range(4)] == [10, 10, 5, 0]
-    assert shop.balance == 100
-    books_are_right(shop.client)
-
-
-def test_open_jobs_are_counted_right_all_along(db, shop: Shop):
-    books_are_right(shop.client)
-    first, second, third = order(shop), order(shop), order(shop, max_attempts=1)
-    books_are_right(shop.client)
-    steps: list[Callable[[], Any]] = [
-        lambda: jobs.fail(claimed(first), **FAILURE, technical=True),
-        lambda: move(first, run_after="-1 second"),
-        lambda: succeed(claimed(first)),
-        lambda: jobs.refund(job_id=first.pk, reason="r", actor="a"),
-        lambda: move(second, deadline_at="-1 second"),
-        jobs.sweep,
-        lambda: claimed(third),
-        lambda: lapse(third),
-        jobs.sweep,
-    ]
-    counted = []
-    for step in steps:
-        step()
-        books_are_right(shop.client)
-        counted.append(shop.client.open_jobs)
-    assert counted == [3, 3, 2, 2, 2, 1, 1, 1, 0]
-    assert shop.balance == 100
-
-
-def test_the_sweep_reads_its_indexes(db, shop: Shop):
-    order(shop)
-    sql("SET LOCAL enable_seqscan = off")
-    assert "job_open_by_deadline" in sweeping.overdue().explain()

@@ -10,37 +10,11 @@ from django_q.tasks import async_task
 
 from billing.models import Client
 from tests.conftest import Shop
-from tests.helpers import books_are_right, claimed, order, sql, together
+from tests.helpers import books_are_right, claimed, flood, order, sql, together
 from workflows import jobs
 from workflows.broker import JobBroker
 from workflows.jobs.queue import RESERVATION_SECONDS, RESERVE
 from workflows.models import Job
-
-# 10,000 orders with their charges, as 10,000 requests would leave them; ids are 26 digits in order.
-FLOOD = """
-WITH numbers AS (SELECT n, lpad(n::text, 26, '0') AS id, lpad((n + 5000000)::text, 26, '0') AS charge
-                   FROM generate_series(1, %(count)s) n),
-     charged AS (INSERT INTO billing_ledgerentry
-                        (id, client_id, seq, kind, amount, balance_after, reference, reason, actor, created_at)
-                 SELECT charge, %(client)s, n + 1, 'CHARGE', -1, %(count)s - n, id, '', '', now() FROM numbers),
-     paid AS (UPDATE billing_client SET balance = 0, ledger_seq = %(count)s + 1, open_jobs = %(count)s
-               WHERE id = %(client)s)
-INSERT INTO workflows_job (id, client_id, workflow, spec, status, credits_cost, charge_id, accepted_at, deadline_at,
-                           attempt, max_attempts, time_limit, worker, run_after, error_code, error_message, summary)
-SELECT id, %(client)s, 'extract', '{}', 'NOT_STARTED', 1, charge, now(), now() + interval '1 hour',
-       0, 3, interval '1 minute', '', now() - make_interval(secs => %(count)s - n + 1), '', '', '{}'
-  FROM numbers
-"""
-
-
-def flood(count: int = 10_000) -> Shop:
-    from django.db import connection
-
-    shop = Shop.make(credits=count, name="Flood")
-    with connection.cursor() as cursor:
-        cursor.execute(FLOOD, {"client": shop.client.pk, "count": count})
-        cursor.execute("ANALYZE workflows_job")
-    return shop
 
 
 def taken(after_client: int = 0) -> str | None:
