@@ -28,6 +28,7 @@ def write_private(path: Path, text: str, *, replace: bool = True) -> None:
 
 def kept_secret(data_dir: Path, *, name: str) -> str:
     """Return the secret `name` of `data_dir`; the first caller makes it (288 bits)."""
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = data_dir / "secrets" / name
     with contextlib.suppress(FileNotFoundError):
         return path.read_text()

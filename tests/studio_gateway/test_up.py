@@ -82,6 +82,7 @@ def test_it_says_where_it_answers_and_how_to_get_in(up: Up):
 
 
 def test_what_it_keeps_is_readable_by_nobody_else(up: Up):
+    assert stat.S_IMODE(up.data_dir.stat().st_mode) == 0o700
     for path in (up.data_dir / "accounts.json", *(up.data_dir / "secrets").iterdir()):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 

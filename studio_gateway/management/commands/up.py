@@ -86,7 +86,7 @@ class Command(BaseCommand):
                 f"\n  API key        {made.api_key}   (client {made.client_id})"
                 f"\n  both are kept in {settings.DATA_DIR / 'accounts.json'}"
                 f"\n\nOrder a background:\n\n{_curl(made, 'background-generator', background)}"
-                f"\n\nCut the items out of a photo:\n\n{_curl(made, 'extract', {'trial_image': photo})}\n"
+                f"\n\nCut the items out of a photo:\n\n{_curl(made, 'extract', {'trial_image': photo})}\n\n"
             )
         self.stdout.write("Ctrl-C stops it.\n\n")
         self.stdout.flush()
