@@ -129,15 +129,25 @@ def books_are_right_in_numbers(shop: Shop) -> None:
 @pytest.mark.parametrize("after_client", [0, 1_000_000])
 def test_a_reservation_reads_its_index_and_not_the_whole_queue(db, after_client: int):
     flood()
-    sql("UPDATE workflows_job SET run_after = clock_timestamp() + interval '1 minute'")
-    sql("ANALYZE workflows_job")
-    plan = "\n".join(line for (line,) in sql("EXPLAIN " + RESERVE, RESERVATION_SECONDS, after_client))
+    plan = planned(after_client)
     assert "job_queue" in plan
     assert "Seq Scan" not in plan
     assert "Sort" not in plan
-    # What is not due must be passed over in the index, without a look at each row.
+
+
+def test_a_reservation_passes_over_in_the_index_what_is_not_due(db):
+    flood()
+    sql("UPDATE workflows_job SET run_after = clock_timestamp() + interval '1 minute'")
+    sql("ANALYZE workflows_job")
+    # Before PostgreSQL 18 a table of which nothing is due is as cheaply read and sorted as found by the index.
+    sql("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off")
+    plan = planned(0)
     (condition,) = [line for line in plan.splitlines() if "Index Cond" in line and "client_id" in line]
     assert "due_at" in condition, plan
+
+
+def planned(after_client: int) -> str:
+    return "\n".join(line for (line,) in sql("EXPLAIN " + RESERVE, RESERVATION_SECONDS, after_client))
 
 
 def test_brokers_at_once_never_get_the_same_job(own_database):
