@@ -158,15 +158,18 @@ def test_the_books_are_right_after_all_of_that(up: Up):
     assert (reconciled.returncode, reconciled.stdout.splitlines()[-1]) == (0, "Every promise holds.")
 
 
-def test_a_kill_takes_all_of_it_along_the_next_start_finds_everything_and_sigterm_stops_it_cleanly(
-    up: Up, tmp_path: Path
-):
-    # Only the demo's photo is there already: drawing it takes seconds.
+def var_with_photo(up: Up, tmp_path: Path) -> Path:
+    """Return a data folder that only has the demo's photo: drawing it takes seconds."""
     photo = Path("storage", "clients", "1", "demo", "flat-lay.jpg")
     (tmp_path / "var" / photo).parent.mkdir(parents=True)
     shutil.copy(up.data_dir / photo, tmp_path / "var" / photo)
+    return tmp_path / "var"
 
-    first = Up(tmp_path / "var")
+
+def test_a_kill_takes_all_of_it_along_the_next_start_finds_everything_and_sigterm_stops_it_cleanly(
+    up: Up, tmp_path: Path
+):
+    first = Up(var_with_photo(up, tmp_path))
 
     def everyone_is_there() -> bool:
         names = " ".join(" ".join(process.cmdline()) for process in first.processes())
@@ -183,6 +186,16 @@ def test_a_kill_takes_all_of_it_along_the_next_start_finds_everything_and_sigter
     second.process.send_signal(signal.SIGTERM)
     assert second.process.wait(40) == 0
     assert second.processes() == []
+
+
+def test_when_its_worker_is_killed_it_says_so_and_stops_the_rest(up: Up, tmp_path: Path):
+    first = Up(var_with_photo(up, tmp_path))
+    (worker,) = [p for p in first.processes() if p.cmdline()[-1:] == ["worker"]]
+    worker.kill()
+    said, _ = first.process.communicate(timeout=60)
+    assert first.process.returncode == 1
+    assert "The worker process ended with -9; stopping." in said
+    assert first.processes() == []
 
 
 def test_a_port_that_is_taken_is_said_in_words(tmp_path: Path, up: Up):

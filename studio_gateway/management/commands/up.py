@@ -72,10 +72,14 @@ class Command(BaseCommand):
         return False
 
     def _watch(self, web: "subprocess.Popen[bytes]", worker: "subprocess.Popen[bytes]") -> None:
-        while wait_for_signal() == signal.SIGCHLD:
+        """Wait until somebody asks to stop. Raises CommandError where a process ends by itself."""
+        while True:
+            # Before the wait: its signal may have come while the web process was waited for.
             for name, process in (("web", web), ("worker", worker)):
                 if process.poll() is not None:
                     raise CommandError(f"The {name} process ended with {process.returncode}; stopping.")
+            if wait_for_signal() != signal.SIGCHLD:
+                return
 
     def _welcome(self, made: Accounts | None, photo: str) -> None:
         self.stdout.write(f"\nStudio Gateway answers at {settings.PUBLIC_URL}\n")
