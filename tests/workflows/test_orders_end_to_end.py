@@ -2,11 +2,18 @@
 
 import hashlib
 import io
+import struct
+import zlib
 
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from PIL import Image
+from skimage import data
 
 from tests.conftest import Shop
 from tests.gateway import Gateway
+from tests.helpers import books_are_right
 
 
 def test_a_background_is_ordered_paid_for_made_and_downloaded(gateway: Gateway, shop: Shop):
@@ -23,3 +30,63 @@ def test_a_background_is_ordered_paid_for_made_and_downloaded(gateway: Gateway, 
     assert hashlib.sha256(image.body).hexdigest() == output["sha256"]
     assert Image.open(io.BytesIO(image.body)).size == (512, 512)
     assert shop.balance == 99
+
+
+def test_the_items_on_a_photo_of_a_person_are_cut_out(gateway: Gateway, shop: Shop):
+    photo = io.BytesIO()
+    Image.fromarray(data.astronaut()).save(photo, "JPEG", quality=92)
+    key = default_storage.save(f"clients/{shop.client.pk}/person.jpg", ContentFile(photo.getvalue()))
+    context = {"max_items": 2, "product_name": "orange flight suit"}
+    order = {"trial_image": key, "extraction_context": context}
+    accepted = gateway.call("POST", "/v1/extract", order, key=shop.key)
+    job = gateway.finished(accepted.json["job_id"], key=shop.key)
+    assert job["status"] == "SUCCESS", job
+    assert 1 <= len(job["outputs"]) <= 2
+    for output in job["outputs"]:
+        x, y, width, height = output["details"]["box"]
+        assert 0 <= x < x + width <= 512 and 0 <= y < y + height <= 512
+        item = Image.open(io.BytesIO(gateway.call("GET", output["url"]).body))
+        assert (item.mode, item.size) == ("RGBA", (output["width"], output["height"]))
+        assert item.getextrema()[3] == (0, 255)  # neither empty nor all of it
+    assert shop.balance == 97
+
+
+def bomb() -> bytes:
+    """A PNG of a few bytes whose header claims 50,000 × 50,000 pixels."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
+
+
+IMPOSSIBLE = {
+    "a missing photo": ("extract", {"trial_image": "{own}none.jpg"}, "trial_image_not_found", "below clients/"),
+    "another client's photo": ("extract", {"trial_image": "{other}a.jpg"}, "trial_image_not_found", "below clients/"),
+    "a text": ("extract", {"trial_image": "{own}a.txt"}, "not_an_image", "Send a JPEG, PNG"),
+    "a bomb": ("extract", {"trial_image": "{own}bomb.png"}, "image_too_large", "50 megapixels"),
+    "an unknown model": ("background-generator", {"image_model": "dall-e"}, "unknown_model", "built-in"),
+    "an unknown resolution": ("background-generator", {"resolution": "97K"}, "unknown_resolution", "512, 1K, 2K or 4K"),
+    "an unknown ratio": ("background-generator", {"aspect_ratio": "wide"}, "unknown_aspect_ratio", "16:9"),
+    "an unknown colour": ("background-generator", {"dominant_colors": ["#12"]}, "unknown_color", "terracotta"),
+}
+
+
+@pytest.mark.parametrize("case", IMPOSSIBLE)
+def test_what_cannot_be_done_fails_with_what_would_work_and_is_refunded(gateway: Gateway, shop: Shop, case: str):
+    workflow, changes, code, advice = IMPOSSIBLE[case]
+    own, other = f"clients/{shop.client.pk}/", f"clients/{Shop.make().client.pk}/"
+    for key, content in ((f"{own}a.txt", b"This is a text."), (f"{own}bomb.png", bomb()), (f"{other}a.jpg", b"x")):
+        default_storage.save(key, ContentFile(content))
+    spec = {"scene_type": "sweep", "mood": "calm"} if workflow == "background-generator" else {}
+    for name, value in changes.items():
+        spec[name] = value.format(own=own, other=other) if isinstance(value, str) else value
+    accepted = gateway.call("POST", f"/v1/{workflow}", spec, key=shop.key)
+    assert accepted.status == 202
+    job = gateway.finished(accepted.json["job_id"], key=shop.key)
+    assert (job["status"], job["error"]["code"], job["attempts"]) == ("FAILURE", code, 1)
+    assert advice in job["error"]["message"]
+    assert (job["credits_charged"], job["outputs"]) == (job["credits_refunded"], [])
+    assert shop.balance == 100
+    books_are_right(shop.client)
