@@ -8,8 +8,9 @@ from django.test import Client as Browser
 from billing.models import Client
 from requestlog.models import RequestLog
 from studio_gateway.ids import new_ulid
+from tests.helpers import output
 from workflows import jobs
-from workflows.models import Job, Output, Workflow
+from workflows.models import Job, Workflow
 
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(2)>{{ 7 }}'
 
@@ -39,19 +40,8 @@ def order(client: Client, *, spec: dict[str, Any] | None = None, body: bytes = b
 def succeed(job: Job) -> Job:
     attempt = jobs.claim(job_id=job.pk, worker="test")
     assert attempt is not None
-    output = Output(
-        job=job,
-        position=0,
-        name="a.png",
-        key=f"clients/{job.client_id}/jobs/{job.pk}/1/a.png",
-        content_type="image/png",
-        size=5,
-        sha256="0" * 64,
-        width=1,
-        height=1,
-        details={"note": HOSTILE},
-    )
-    assert jobs.succeed(attempt, outputs=[output], summary={"engine": HOSTILE})
+    made = output(attempt, name="a.png", details={"note": HOSTILE})
+    assert jobs.succeed(attempt, outputs=[made], summary={"engine": HOSTILE})
     job.refresh_from_db()
     return job
 

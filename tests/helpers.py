@@ -174,18 +174,11 @@ def kinds(job: Job) -> list[str]:
     return list(job.events.values_list("kind", flat=True))
 
 
-def output(attempt: jobs.Attempt, position: int = 0) -> Output:
-    return Output(
-        job=attempt.job,
-        position=position,
-        name="x.png",
-        key=f"clients/{attempt.job.client_id}/jobs/{attempt.job.pk}/{attempt.number}/{position}",
-        content_type="image/png",
-        size=1,
-        sha256="0" * 64,
-        width=1,
-        height=1,
-    )
+def output(attempt: jobs.Attempt, position: int = 0, **changes: Any) -> Output:
+    key = f"clients/{attempt.job.client_id}/jobs/{attempt.job.pk}/{attempt.number}/{position}"
+    size = {"size": 1, "width": 1, "height": 1}
+    known = {"name": "x.png", "key": key, "content_type": "image/png", "sha256": "0" * 64, **size}
+    return Output(job=attempt.job, position=position, **{**known, **changes})
 
 
 def succeed(attempt: jobs.Attempt) -> bool:
