@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from billing.models import Configuration
-
 T = TypeVar("T")
 
 
@@ -23,8 +21,3 @@ class Versioned(Generic[T]):
         if kept is None or kept[0] != version:
             self._kept = kept = (version, self._load())
         return kept[1]
-
-
-def current_version() -> int:
-    """Read the version, for what has no authenticated request to read it with."""
-    return Configuration.objects.values_list("version", flat=True).get()

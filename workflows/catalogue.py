@@ -30,7 +30,6 @@ class Definition:
     """A workflow's code. `scope` names the model and the pixel class that its price hangs on, None for any."""
 
     name: str
-    title: str
     serializer: type[StrictSerializer]
     scope: Callable[[dict[str, Any]], tuple[str | None, str | None]]
     perform: Callable[[Order], Result]
@@ -63,14 +62,12 @@ DEFINITIONS = {
     for definition in (
         Definition(
             name="background-generator",
-            title="Dispatch a background-generator workflow",
             serializer=BackgroundGeneratorRequest,
             scope=_background_scope,
             perform=_render_background,
         ),
         Definition(
             name="extract",
-            title="Dispatch an extract-trial-items workflow",
             serializer=ExtractTrialItemsRequest,
             scope=lambda spec: (None, None),
             perform=_extract_items,
