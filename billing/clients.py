@@ -1,17 +1,24 @@
 """Clients: made, suspended, let back in."""
 
+from collections.abc import Sequence
+
 from django.db import transaction
 from django.db.models.functions import Now
 
-from billing import ledger
+from billing import ledger, shopify
 from billing.errors import BadName
 from billing.keys import create_key
 from billing.models import Client
 from studio_gateway.text import is_storable
 
 
-def create_client(*, name: str, credits: int = 0, actor: str = "") -> tuple[Client, str]:
-    """Make a client with one API key and, if asked, credits to begin with; return it with the key's secret."""
+def create_client(
+    *, name: str, credits: int = 0, actor: str = "", shop_domains: Sequence[str] = (), shopify_secret: str = ""
+) -> tuple[Client, str]:
+    """Make a client with one API key and, if asked, credits to begin with; return it with the key's secret.
+
+    Raises BadName, and what `shopify.set_secret` and `shopify.add_shop` raise; then there is no client.
+    """
     name = name.strip()
     if not name or len(name) > 200 or not is_storable(name):
         raise BadName
@@ -20,6 +27,10 @@ def create_client(*, name: str, credits: int = 0, actor: str = "") -> tuple[Clie
         _, secret = create_key(client=client)
         if credits:
             ledger.grant(client_id=client.pk, credits=credits, reason="opening credits", actor=actor)
+        if shopify_secret:
+            shopify.set_secret(client_id=client.pk, secret=shopify_secret)
+        for domain in shop_domains:
+            shopify.add_shop(client_id=client.pk, domain=domain)
     client.refresh_from_db()
     return client, secret
 

@@ -1,10 +1,12 @@
 """What HTTP makes of everything that is refused: the only place that knows both codes and statuses."""
 
+import math
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http.request import UnreadablePostError
 from django.views import defaults
 from rest_framework import exceptions, status
 from rest_framework.response import Response
@@ -16,6 +18,7 @@ DOMAIN_STATUS = {
     "insufficient_credits": status.HTTP_402_PAYMENT_REQUIRED,
     "client_suspended": status.HTTP_403_FORBIDDEN,
     "too_many_open_jobs": status.HTTP_429_TOO_MANY_REQUESTS,
+    "too_many_orders": status.HTTP_429_TOO_MANY_REQUESTS,
     "workflow_disabled": status.HTTP_503_SERVICE_UNAVAILABLE,
     "no_price": status.HTTP_503_SERVICE_UNAVAILABLE,
 }
@@ -29,15 +32,18 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     request_id = context["request"]._request.request_id
     match error:
         case exceptions.ValidationError():
-            response = Response({"detail": validation_errors(error.detail)}, status=422)
-            response.error_code = "validation_error"  # type: ignore[attr-defined]
-            return response
+            return _faults(validation_errors(error.detail), "validation_error")
+        case DomainError(loc=loc) if loc:
+            return _faults([{"loc": list(loc), "msg": str(error), "type": error.code}], error.code)
         case DomainError():
-            code = error.code
-            headers = UNAVAILABLE if DOMAIN_STATUS[code] in (429, 503) else {}
+            code, headers = error.code, {}
+            if DOMAIN_STATUS[code] in (429, 503):
+                headers = UNAVAILABLE if error.retry_after is None else {"Retry-After": str(error.retry_after)}
             return _response(str(error), code, request_id, DOMAIN_STATUS[code], headers)
         case RequestDataTooBig():
             return _response("The body is larger than 1 MiB.", "body_too_large", request_id, 413, {})
+        case UnreadablePostError():
+            return _response("The body broke off before its end.", "body_incomplete", request_id, 400, {})
         case OperationalError():
             return _response("The database is away; try again.", "database_unavailable", request_id, 503, UNAVAILABLE)
         case Http404():
@@ -47,12 +53,20 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     headers = {}
     if isinstance(error, exceptions.AuthenticationFailed | exceptions.NotAuthenticated):
         headers["WWW-Authenticate"] = getattr(error, "auth_header", "Bearer")
+    if isinstance(error, exceptions.Throttled):
+        headers["Retry-After"] = str(math.ceil(error.wait or 1))  # type: ignore[attr-defined]
     return _response(str(error.detail), error.get_codes(), request_id, error.status_code, headers)
+
+
+def _faults(faults: list[dict[str, Any]], code: str) -> Response:
+    response = Response({"detail": faults}, status=422)
+    response.error_code = code  # type: ignore[attr-defined]  # for the request log
+    return response
 
 
 def _response(detail: str, code: Any, request_id: str, status_code: int, headers: dict[str, str]) -> Response:
     response = Response({"detail": detail, "code": code, "request_id": request_id}, status=status_code, headers=headers)
-    response.error_code = code  # type: ignore[attr-defined]  # for the request log
+    response.error_code = code  # type: ignore[attr-defined]
     return response
 
 
