@@ -115,6 +115,7 @@ class JobSerializer(serializers.ModelSerializer[Job]):
     """A job as its client sees it."""
 
     job_id = serializers.CharField(source="id")
+    test = serializers.BooleanField(source="is_test")
     credits_charged = serializers.IntegerField(source="credits_cost")
     credits_refunded = serializers.SerializerMethodField()
     attempts = serializers.IntegerField(source="attempt")
@@ -128,6 +129,7 @@ class JobSerializer(serializers.ModelSerializer[Job]):
             "request_id",
             "workflow",
             "status",
+            "test",
             "spec",
             "credits_cost",
             "credits_charged",
