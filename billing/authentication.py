@@ -15,6 +15,7 @@ from billing.keys import TEST, digest
 from billing.models import ApiKey, Client, Configuration, ShopDomain, ShopifySecret
 from billing.shopify import signature_holds
 from studio_gateway.api.throttling import failed_authentication
+from studio_gateway.text import is_storable
 
 SIGNATURE, SHOP = "HTTP_X_SHOPIFY_HMAC_SHA256", "HTTP_X_SHOPIFY_SHOP_DOMAIN"
 
@@ -69,9 +70,12 @@ class OrderAuthentication(BearerAuthentication):
     """
 
     def authenticate(self, request: Request) -> tuple[Client, Credentials]:
-        if request.META.get("HTTP_AUTHORIZATION") or not {SIGNATURE, SHOP} & request.META.keys():
+        by_signature = request.method == "POST" and {SIGNATURE, SHOP} & request.META.keys()
+        if request.META.get("HTTP_AUTHORIZATION") or not by_signature:
             return super().authenticate(request)
-        domain = request.META.get(SHOP, "").strip().lower().replace("\x00", "")
+        domain = request.META.get(SHOP, "").strip().lower()
+        if not is_storable(domain):
+            domain = ""  # which is nobody's either
         # Where there is no such shop, another one is read in its place: a miss must not be quicker than a hit.
         decoy = ShopDomain.objects.order_by("pk").values("pk")[:1]
         named_first = Case(When(domain=domain, then=0), default=1)

@@ -35,8 +35,8 @@ def set_secret(*, client_id: int, secret: str, retire_previous: bool = False) ->
     """Let a client's app sign with `secret`.
 
     The secret that was the newest holds on for the rotation, and older ones never again; with `retire_previous` it
-    stops at once. Setting the newest secret again changes nothing. Raises UnknownClient, BadShopifySecret or
-    ShopifySecretTaken.
+    stops at once. Setting the newest secret again only encrypts it under the newest key. Raises UnknownClient,
+    BadShopifySecret or ShopifySecretTaken.
     """
     if not re.fullmatch(r"[!-~]{16,200}", secret):
         raise BadShopifySecret
@@ -46,10 +46,8 @@ def set_secret(*, client_id: int, secret: str, retire_previous: bool = False) ->
             if not Client.objects.select_for_update().filter(pk=client_id).exists():
                 raise UnknownClient(client_id=client_id)
             own = ShopifySecret.objects.filter(client_id=client_id)
-            newest = own.order_by("-pk").first()
-            if newest is None or newest.fingerprint != fingerprint:
-                own.filter(fingerprint=fingerprint).delete()  # the old one again: back from a rotation
-                ShopifySecret.objects.create(client_id=client_id, encrypted=encrypt(secret), fingerprint=fingerprint)
+            own.filter(fingerprint=fingerprint).delete()  # also the old one: back from a rotation
+            ShopifySecret.objects.create(client_id=client_id, encrypted=encrypt(secret), fingerprint=fingerprint)
             kept = own.order_by("-pk").values("pk")[: 1 if retire_previous else SECRETS_IN_FORCE]
             own.exclude(pk__in=list(kept.values_list("pk", flat=True))).delete()
     except IntegrityError as error:
