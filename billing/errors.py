@@ -78,7 +78,7 @@ class UnknownKey(BillingError):
 
 
 class AmbiguousPrefix(BillingError):
-    """{count} API keys begin with {prefix}; give more of it."""
+    """{count} API keys begin with {prefix}; give the whole key."""
 
     code = "ambiguous_prefix"
 

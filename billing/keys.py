@@ -40,9 +40,10 @@ def revoke_key(*, key_id: int) -> None:
 
 def find_key(*, prefix: str) -> ApiKey:
     """Return the key that begins with `prefix`, as it is shown or longer. Raises UnknownKey or AmbiguousPrefix."""
-    # A whole secret names its key too; it is not looked at beyond what is kept of it.
-    shown = prefix[: len(TEST if prefix.startswith(TEST) else LIVE) + SHOWN]
-    found = ApiKey.objects.select_related("client").filter(prefix=shown)
+    shown = prefix[: len(TEST if prefix.startswith(TEST) else LIVE) + SHOWN].encode("ascii", "replace").decode()
+    keys = ApiKey.objects.select_related("client")
+    # A whole secret names its key whatever other keys begin alike.
+    found = keys.filter(digest=digest(prefix)) or keys.filter(prefix=shown)
     match len(found):
         case 0:
             raise UnknownKey(prefix=shown)

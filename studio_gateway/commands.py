@@ -27,7 +27,7 @@ def secret_from_stdin() -> str:
 
 
 def positive(text: str) -> int:
-    """An argparse type: a whole number from 1 on."""
-    if not (text.isascii() and text.isdigit() and int(text[:12]) > 0):
-        raise argparse.ArgumentTypeError(f"{text[:20]!r} is not a whole number from 1 on")
-    return int(text[:12])
+    """An argparse type: a whole number from 1 on, which a bigint holds."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 18 and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text[:20]!r} is not a whole number from 1 on, of at most 18 digits")
+    return int(text)

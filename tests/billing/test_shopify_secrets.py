@@ -3,6 +3,7 @@
 import base64
 import json
 import logging
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -18,6 +19,22 @@ from tests.shopify import BODY, DOMAIN, NEWER, SECRET, install, needs_openssl, o
 from workflows.models import Job
 
 pytestmark = needs_openssl
+
+OLD_KEY, NEW_KEY = "an old key of thirty-two characters", "a new key of thirty-two characters"
+Restart = Callable[..., None]
+
+
+@pytest.fixture
+def restart(settings: Any) -> Iterator[Restart]:
+    """Go on under other encryption keys, as a process does that was started with them."""
+
+    def under(*keys: str) -> None:
+        settings.FIELD_ENCRYPTION_KEYS = list(keys)
+        shopify._nobodys_secret.cache_clear()
+
+    yield under
+    shopify._nobodys_secret.cache_clear()
+
 
 BACKGROUND, EXTRACT = "/v1/background-generator", "/v1/extract"
 
@@ -99,7 +116,7 @@ def test_what_is_no_secret_no_shop_or_no_client_is_refused(db, shop: Shop):
 # At rest
 
 
-def test_a_secret_is_nowhere_to_be_read(db, shop: Shop, settings, caplog: pytest.LogCaptureFixture):
+def test_a_secret_is_nowhere_to_be_read(db, shop: Shop, restart: Restart, caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.DEBUG)
     install(shop)
     shopify.set_secret(client_id=shop.client.pk, secret=NEWER)
@@ -110,18 +127,13 @@ def test_a_secret_is_nowhere_to_be_read(db, shop: Shop, settings, caplog: pytest
     assert order(secret=NEWER).status_code == 202
     assert order(b"{}").status_code == 422
     assert post(shop, "/v1/nowhere", SPEC, **signed(BODY)).status_code == 404
-    restart(settings, NEW_KEY)
+    restart(NEW_KEY)
     assert order().status_code == 401
     browser, told = signed_in(), caplog.text
-    job, log = Job.objects.get(), RequestLog.objects.first()
-    for page in (
-        f"billing/client/{shop.client.pk}/change/",
-        f"workflows/job/{job.pk}/change/",
-        f"requestlog/requestlog/{log.pk}/change/",
-        "requestlog/requestlog/",
-        "",
-    ):
-        answer = browser.get(f"/admin/{page}")
+    pages = [f"billing/client/{shop.client.pk}", f"workflows/job/{Job.objects.get().pk}"]
+    pages += [f"requestlog/requestlog/{log.pk}" for log in RequestLog.objects.all()]
+    for page in pages:
+        answer = browser.get(f"/admin/{page}/change/")
         assert answer.status_code == 200, page
         told += answer.content.decode()
     for (table,) in sql("SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public'"):
@@ -137,33 +149,25 @@ def test_a_secret_is_nowhere_to_be_read(db, shop: Shop, settings, caplog: pytest
 
 # Encryption keys
 
-OLD_KEY, NEW_KEY = "an old key of thirty-two characters", "a new key of thirty-two characters"
-
-
-def restart(settings: Any, *keys: str) -> None:
-    """Go on under other encryption keys, as a process does that was started with them."""
-    settings.FIELD_ENCRYPTION_KEYS = list(keys)
-    shopify._nobodys_secret.cache_clear()
-
 
 def test_encryption_keys_are_rotated_without_a_client_noticing(
-    db, shop: Shop, settings, caplog: pytest.LogCaptureFixture
+    db, shop: Shop, restart: Restart, caplog: pytest.LogCaptureFixture
 ):
-    restart(settings, OLD_KEY)
+    restart(OLD_KEY)
     install(shop)
-    restart(settings, NEW_KEY, OLD_KEY)
+    restart(NEW_KEY, OLD_KEY)
     assert holds(SECRET, seed=1)
     assert "FIELD_ENCRYPTION_KEYS" not in caplog.text
-    restart(settings, NEW_KEY)
+    restart(NEW_KEY)
     refused(order(), 401, "invalid_signature")
     assert "FIELD_ENCRYPTION_KEYS" in caplog.text
 
 
-def test_a_secret_that_is_set_again_is_encrypted_under_the_newest_key(db, shop: Shop, settings):
-    restart(settings, OLD_KEY)
+def test_a_secret_that_is_set_again_is_encrypted_under_the_newest_key(db, shop: Shop, restart: Restart):
+    restart(OLD_KEY)
     install(shop)
     shopify.set_secret(client_id=shop.client.pk, secret=NEWER)
-    restart(settings, NEW_KEY)
+    restart(NEW_KEY)
     assert not holds(NEWER, seed=1)
     shopify.set_secret(client_id=shop.client.pk, secret=NEWER)
     assert [holds(secret, seed=1) for secret in (SECRET, NEWER)] == [False, True]
