@@ -56,12 +56,14 @@ class SubmitView(APIView):
         return _accepted(request, job)
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
-        """Tell whoever is known what is left of the minute's orders (draft-ietf-httpapi-ratelimit-headers)."""
+        """Tell whoever is known its balance, and what is left of its minute (draft-ietf-httpapi-ratelimit-headers)."""
         client, _ = getattr(request._request, "authenticated", (None, None))
         if client is not None:
             rate = client.rate
             response["RateLimit-Policy"] = f'"orders";q={rate.limit};w=60'
             response["RateLimit"] = f'"orders";r={rate.remaining};t={rate.seconds}'
+            response["X-Credits-Balance"] = str(client.balance)
+            response.headers.setdefault("X-Credits-Charged", "0")
         return super().finalize_response(request, response, *args, **kwargs)
 
     def _once(self, request: Request) -> jobs.Once | None:
@@ -80,13 +82,11 @@ class SubmitView(APIView):
 
 def _accepted(request: Request, job: Job) -> Response:
     """Answer with a job that this request made, or one that an earlier request made of the same order."""
-    client, _ = authenticated(request)
     again = job.request_id != request._request.request_id  # type: ignore[attr-defined]
     request._request.logged, request._request.job_id = not again, job.pk  # type: ignore[attr-defined]
     headers = {
         "Location": f"/v1/jobs/{job.pk}",
         "X-Credits-Charged": "0" if again else str(job.credits_cost),
-        "X-Credits-Balance": str(client.balance),
         **({"Idempotent-Replayed": "true"} if again else {}),
     }
     return Response(WorkflowAcceptedResponse(job).data, status=status.HTTP_202_ACCEPTED, headers=headers)

@@ -38,10 +38,8 @@ class ReadThrottle(BaseThrottle):
     """Limits the reads of each client."""
 
     def allow_request(self, request: Request, view: Any) -> bool:
-        self._seconds = None
         if request.method in SAFE_METHODS and request.user is not None:
-            self._seconds = _wait(f"reads:{request.user.pk}", limit=settings.READS_PER_MINUTE)
-        return self._seconds is None
-
-    def wait(self) -> float | None:
-        return self._seconds
+            wait = _wait(f"reads:{request.user.pk}", limit=settings.READS_PER_MINUTE)
+            if wait is not None:
+                raise Throttled(wait, "Too many reads.", "too_many_reads")
+        return True
