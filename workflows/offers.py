@@ -1,6 +1,7 @@
 """The workflows on offer, as the rows say that are in force."""
 
 from dataclasses import dataclass
+from itertools import islice
 
 from billing import ledger, prices
 from billing.authentication import Credentials
@@ -10,6 +11,9 @@ from studio_gateway.errors import DomainError
 from workflows.catalogue import Definition, Fault
 from workflows.errors import WorkflowDisabled
 from workflows.models import Workflow
+
+# A megabyte of impossible colours would be sixty megabytes of warnings.
+MOST_WARNINGS = 100
 
 _workflows = Versioned(lambda: {workflow.name: workflow for workflow in Workflow.objects.all()})
 
@@ -57,5 +61,5 @@ def try_out(*, definition: Definition, spec: dict[str, object], client: Client, 
         ledger.check_admission(client=client, credits=cost)
     except DomainError as error:
         refusal = error
-    warnings = list(definition.faults(client, spec))
+    warnings = list(islice(definition.faults(client, spec), MOST_WARNINGS))
     return Trial(credits_cost=cost, balance=client.balance, refusal=refusal, warnings=warnings)
