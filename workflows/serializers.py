@@ -84,7 +84,7 @@ class DryRunResponse(serializers.Serializer[Any]):
     would_be_accepted = serializers.BooleanField()
     refusal = RefusalSerializer(allow_null=True)
     warnings = serializers.SerializerMethodField(
-        help_text="Values that no engine can do, up to a hundred: an order with one is accepted, fails, and is refunded."
+        help_text="Values that no engine can do, 100 at most: an order with one is accepted, fails, and is refunded."
     )
 
     def get_warnings(self, trial: Any) -> list[dict[str, Any]]:

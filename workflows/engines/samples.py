@@ -22,7 +22,7 @@ def as_sample(file: File) -> File:
         image = image.resize((MOST_WIDTH, height), Image.Resampling.LANCZOS)
     marks = Image.new("RGBA", image.size)
     draw = ImageDraw.Draw(marks)
-    size = max(8, image.width // 6)
+    size = max(8, min(image.size) // 6)  # by the shorter side, or the letters of a belt's would lie below it
     font = ImageFont.load_default(size)
     for row, y in enumerate(range(0, image.height, 2 * size)):
         for x in range(-size * (row % 2), image.width, 4 * size):
