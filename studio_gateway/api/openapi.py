@@ -7,7 +7,6 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 
 class HTTPBearer(OpenApiAuthenticationExtension):
     target_class = "billing.authentication.BearerAuthentication"
-    match_subclasses = True
     name = "HTTPBearer"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
