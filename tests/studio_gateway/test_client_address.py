@@ -1,4 +1,4 @@
-"""Whose address a request has: the client's own where trusted proxies stand before the gateway, and nobody else's word."""
+"""Whose address a request has: the client's own, where trusted proxies stand before the gateway and say so."""
 
 from ipaddress import ip_network
 
@@ -22,9 +22,9 @@ PROXIES = [ip_network("10.0.0.0/8"), ip_network("2001:db8::/32")]
         ("10.0.0.1", None, "10.0.0.1"),
         ("10.0.0.1", "", "10.0.0.1"),
         ("10.0.0.1", "10.0.0.3, 10.0.0.2", "10.0.0.3"),
-        ("10.0.0.1", "not an address, 10.0.0.2", "not an address"),
-        ("10.0.0.1", "198.51.100.1, made\x00up", "made\\x00up"),
-        ("10.0.0.1", "x" * 500, "x" * 64),
+        ("10.0.0.1", "198.51.100.1, not an address, 10.0.0.2", "10.0.0.2"),
+        ("10.0.0.1", "198.51.100.1, made\x00up", "10.0.0.1"),
+        ("10.0.0.1", "x" * 500, "10.0.0.1"),
         ("", "198.51.100.1", ""),
     ],
 )
