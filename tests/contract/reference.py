@@ -3,7 +3,6 @@
 import json
 import math
 import re
-from itertools import accumulate
 from typing import Annotated, Any, NoReturn
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError
@@ -86,9 +85,8 @@ MODELS = {"/v1/background-generator": BackgroundGeneratorRequest, "/v1/extract":
 def read(path: str, body: bytes) -> tuple[BaseModel | None, list[dict[str, Any]]]:
     """Return the model of a body that is accepted, or else its faults."""
     try:
-        text = body.decode("utf-8")
-        value = json.loads(text, parse_constant=refuse, parse_float=finite)
-        if levels(text) > LEVELS:
+        value = json.loads(body.decode("utf-8"), parse_constant=refuse, parse_float=finite)
+        if levels(value) > LEVELS:
             raise ValueError("too deep")
     except (ValueError, RecursionError):
         return None, [{"loc": ["body"], "type": "json_invalid"}]
@@ -109,6 +107,7 @@ def finite(text: str) -> float:
     return number
 
 
-def levels(text: str) -> int:
-    brackets = re.sub(r'"(\\.|[^"\\])*"|[^][{}]', "", text)
-    return max(accumulate(1 if bracket in "[{" else -1 for bracket in brackets), default=0)
+def levels(value: Any) -> int:
+    if not isinstance(value, dict | list):
+        return 0
+    return 1 + max(map(levels, value.values() if isinstance(value, dict) else value), default=0)

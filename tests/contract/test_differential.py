@@ -56,7 +56,7 @@ REQUIRED = {"scene_type", "mood", "trial_image"}
 class Bodies(random.Random):
     def body(self, path: str) -> bytes:
         value: Any = self.named(KINDS[path])
-        for _ in range(self.choice([0, 0, 1, 1, 2, 3, 8])):
+        for _ in range(self.choice([0, 1, 1, 2, 3, 8])):
             value = self.spoilt(value)
         if self.random() < 0.02:
             value = self.anything()
@@ -139,11 +139,11 @@ class Bodies(random.Random):
             case 2:
                 return body.replace(b'"', b"'")
             case 3:
-                return self.choice([b"", b" ", b"null", b'"scene_type"', b"{}", b"[]", b"7", b"{}{}"])
+                return self.choice([b" ", b"null", b'"scene_type"', b"{}", b"[]", b"7", b"{}{}"])
             case 4:
-                return body[:place]
+                return body[: place + 1]
             case 5:
-                return body[:place] + body[place + 1 :]
+                return body[: place + 1] + body[place + 2 :]
         return (
             body[:place]
             + self.choice([b"\xff", b"\xc0\x80", b"\xed\xa0\x80", b"\0", b",", b"]", b"}", b'"', b" "])
@@ -193,16 +193,15 @@ def test_five_thousand_bodies_are_answered_as_the_reference_says(own_database: s
     for (path, body), (status, answer) in zip(orders, answers, strict=True):
         model, faults = reference.read(path, body)
         sent.update({fault["type"] for fault in faults} or {path})
-        if model is None:
-            for fault in answer.get("detail", []):
-                if fault["type"] == "json_invalid":
-                    assert fault.pop("msg")
-            assert (status, answer) == (422, {"detail": faults}), (path, body)
-        else:
-            assert status == 202, (path, body, answer)
+        for fault in answer.get("detail", []):
+            if fault["type"] == "json_invalid":
+                assert fault.pop("msg")  # in words of its own
+        wanted = (202, answer) if model else (422, {"detail": faults})
+        assert (status, answer) == wanted, f"{path} {body!r}\nanswered {status} {answer}\nreference {wanted}"
+        if model:
             spec = {"display_name": "", **model.model_dump(exclude_unset=True)}
             kept = {"display_name": "", **specs[answer["job_id"]]}
-            assert is_kept(kept, spec), (path, body, kept)
+            assert is_kept(kept, spec), f"{path} {body!r}\nkept {kept}"
 
     print(sent)  # how many bodies were accepted by each workflow, and how many had each type of fault
     assert sent.keys() == {*KINDS, *reference.FAULTS}
