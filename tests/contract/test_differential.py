@@ -191,14 +191,14 @@ def test_five_thousand_bodies_are_answered_as_the_reference_says(own_database: s
     for (path, body), (status, answer) in zip(orders, answers, strict=True):
         model, faults = reference.read(path, body)
         sent.update({fault["type"] for fault in faults} or {path})
-        for fault in answer.get("detail", []):
-            if fault["type"] == "json_invalid":
-                assert fault.pop("msg")  # in words of its own
+        if status == 422 and answer["detail"][0]["type"] == "json_invalid":
+            assert answer["detail"][0].pop("msg")  # in words of its own
         wanted = (202, answer) if model else (422, {"detail": faults})
         assert (status, answer) == wanted, f"{path} {body!r}\nanswered {status} {answer}\nreference {wanted}"
         if model:
-            spec = {"display_name": "", **model.model_dump(exclude_unset=True)}
-            kept = {"display_name": "", **specs[answer["job_id"]]}
+            default = {"display_name": ""} if path == "/v1/background-generator" else {}
+            spec = default | model.model_dump(exclude_unset=True)
+            kept = specs[answer["job_id"]]
             assert is_kept(kept, spec), f"{path} {body!r}\nkept {kept}"
 
     print(sent)  # how many bodies were accepted by each workflow, and how many had each type of fault

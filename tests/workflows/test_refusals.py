@@ -171,17 +171,14 @@ def test_a_hostile_body_is_a_422_that_leaves_one_log_row_and_nothing_else(db, sh
     nothing_was_ordered(shop)
 
 
-BAD = rb'"\u0000"'
+BAD_LIST = b"[%s]" % b",".join([rb'"\u0000"'] * 110_000)
 MANY: dict[str, bytes] = {
     "wrong items": b'"dominant_colors": [' + b",".join([b"1"] * 500_000) + b"]",
-    "wrong strings": b'"metadata": {"x": [' + b",".join([BAD] * 110_000) + b"]}",
+    "wrong strings": b'"metadata": {"x": %s}' % BAD_LIST,
     "wrong keys": b'"metadata": {' + b",".join(rb'"\ud800%x": 1' % i for i in range(60_000)) + b"}",
-    "one long key": b'"metadata": {"' + b"k" * 900_000 + b'": [' + b",".join([BAD] * 100) + b"]}",
-    "below long keys": b'"metadata": '
-    + b'{"%s": ' % (b"k" * 100) * 198
-    + b"[%s]" % b",".join([BAD] * 10_000)
-    + b"}" * 198,
-    "below short keys": b'"metadata": ' + b'{"k": ' * 198 + b"[" + b",".join([BAD] * 110_000) + b"]" + b"}" * 198,
+    "one long key": b'"metadata": {"%s": ["", %s]}' % (b"k" * 900_000, b",".join([rb'"\u0000"'] * 9)),
+    "below long keys": b'"metadata": ' + b'{"%s": ' % (b"k" * 100) * 198 + BAD_LIST + b"}" * 198,
+    "below short keys": b'"metadata": ' + b'{"k": ' * 198 + BAD_LIST + b"}" * 198,
 }
 
 
