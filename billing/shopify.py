@@ -13,7 +13,6 @@ import re
 import secrets as randomness
 from functools import cache
 
-from cryptography.fernet import InvalidToken
 from django.db import IntegrityError, transaction
 
 from billing.errors import BadShopDomain, BadShopifySecret, ShopifySecretTaken, ShopTaken, UnknownClient
@@ -85,11 +84,11 @@ def signature_holds(*, body: bytes, signature: str, encrypted_secrets: list[str]
 
 
 def _key(token: str) -> bytes:
-    try:
-        return decrypt(token).encode()
-    except InvalidToken:
+    secret = decrypt(token)
+    if secret is None:
         logger.error("a Shopify secret was encrypted under a key that FIELD_ENCRYPTION_KEYS no longer has")
         return randomness.token_bytes(32)
+    return secret.encode()
 
 
 @cache

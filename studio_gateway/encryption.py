@@ -24,6 +24,11 @@ def encrypt(text: str) -> str:
     return _fernet(tuple(settings.FIELD_ENCRYPTION_KEYS)).encrypt(text.encode()).decode()
 
 
-def decrypt(token: str) -> str:
-    """Decrypt what any of the keys encrypted. Raises cryptography's InvalidToken where none of them did."""
-    return _fernet(tuple(settings.FIELD_ENCRYPTION_KEYS)).decrypt(token).decode()
+def decrypt(token: str) -> str | None:
+    """Decrypt what any of the keys encrypted; None where none of them did."""
+    from cryptography.fernet import InvalidToken
+
+    try:
+        return _fernet(tuple(settings.FIELD_ENCRYPTION_KEYS)).decrypt(token).decode()
+    except InvalidToken:
+        return None

@@ -5,6 +5,7 @@ which are generated once into the data folder, and the hosts it answers to.
 """
 
 import os
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -43,6 +44,9 @@ else:
     ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[urlsplit(PUBLIC_URL).hostname])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[PUBLIC_URL])
 
+# The reverse proxies, as addresses or networks, whose X-Forwarded-For is believed; every other's is not looked at.
+TRUSTED_PROXIES = [ip_network(proxy) for proxy in env.list("TRUSTED_PROXIES", default=[])]
+
 CORES = os.cpu_count() or 1
 WEB_PROCESSES = env.int("WEB_PROCESSES", default=max(1, CORES // 2))
 WEB_THREADS = env.int("WEB_THREADS", default=4)
@@ -69,6 +73,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "studio_gateway.middleware.client_address",
     "requestlog.middleware.RequestLogMiddleware",
     "studio_gateway.middleware.healthz",
     "django.middleware.security.SecurityMiddleware",

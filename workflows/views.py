@@ -30,7 +30,10 @@ class SubmitView(APIView):
     def get_serializer_class(self) -> type[StrictSerializer]:
         return self.definition.serializer
 
-    @extend_schema(responses={202: WorkflowAcceptedResponse})
+    @extend_schema(
+        auth=[{"HTTPBearer": []}],  # type: ignore[list-item]
+        responses={202: WorkflowAcceptedResponse},
+    )
     def post(self, request: Request) -> Response:
         client, credentials = authenticated(request)
         dry_run = flag(request, "dry_run")

@@ -1,6 +1,8 @@
 """What HTTP makes of everything that is refused: the only place that knows both codes and statuses."""
 
 import math
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
@@ -12,6 +14,7 @@ from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
+from studio_gateway.api.fields import MAX_FAULTS, Place
 from studio_gateway.errors import DomainError
 
 DOMAIN_STATUS = {
@@ -23,7 +26,8 @@ DOMAIN_STATUS = {
     "no_price": status.HTTP_503_SERVICE_UNAVAILABLE,
 }
 UNAVAILABLE = {"Retry-After": "5"}
-MAX_KEY = 100
+# A key is the client's own and as long as it likes, and each fault below it names it again.
+MAX_PLACES = 1024 * 1024
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -70,18 +74,35 @@ def _response(detail: str, code: Any, request_id: str, status_code: int, headers
     return response
 
 
-def validation_errors(detail: Any, *, loc: tuple[str | int, ...] = ("body",)) -> list[dict[str, Any]]:
-    """Flatten a serializer's errors into the `detail` of an HTTPValidationError, in the order of its fields."""
+def validation_errors(detail: Any) -> list[dict[str, Any]]:
+    """Flatten a serializer's errors into the `detail` of an HTTPValidationError, in the order of its fields.
+
+    All faults are named, until there are MAX_FAULTS of them, or MAX_PLACES characters that say where.
+    """
+    errors: list[dict[str, Any]] = []
+    room = MAX_PLACES
+    for place, fault in islice(_flat(detail, ("body",)), MAX_FAULTS):
+        errors.append({"loc": [_printable(step) for step in place], "msg": str(fault), "type": fault.code})
+        room -= len(str(place))
+        if room <= 0:
+            break
+    return errors
+
+
+def _flat(detail: Any, place: Place) -> Iterator[tuple[Place, Any]]:
     if isinstance(detail, dict):
-        return [e for key, below in detail.items() for e in validation_errors(below, loc=(*loc, _printable(key)))]
-    if isinstance(detail, list):
-        return [e for below in detail for e in validation_errors(below, loc=loc)]
-    return [{"loc": list(loc), "msg": str(detail), "type": detail.code}]
+        for key, below in detail.items():
+            yield from _flat(below, (*place, *(key if isinstance(key, tuple) else (key,))))
+    elif isinstance(detail, list):
+        for below in detail:
+            yield from _flat(below, place)
+    else:
+        yield place, detail
 
 
-def _printable(key: str | int) -> str | int:
-    """Cut a key, which is the client's own and as long as it likes, and escape what no answer can be encoded with."""
-    return key[:MAX_KEY].encode("utf-8", "backslashreplace").decode() if isinstance(key, str) else key
+def _printable(step: str | int) -> str | int:
+    """Replace unpaired surrogates, which no answer can be encoded with, as pydantic does."""
+    return step.encode("utf-8", "surrogatepass").decode("utf-8", "replace") if isinstance(step, str) else step
 
 
 def _page(request: HttpRequest, page: HttpResponse, detail: str, code: str) -> HttpResponse:
