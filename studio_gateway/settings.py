@@ -68,6 +68,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "drf_spectacular",
+    "drf_spectacular_sidecar",
     "django_q",
     "pgtrigger",
 ]
@@ -157,7 +158,7 @@ REST_FRAMEWORK = {
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "Studio Gateway",
-    "VERSION": "1",
+    "VERSION": "1.0",
     "OAS_VERSION": "3.1.0",
     "GENERIC_ADDITIONAL_PROPERTIES": "bool",
     "ENUM_NAME_OVERRIDES": {"JobStatus": "workflows.models.Job.Status"},

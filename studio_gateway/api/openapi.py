@@ -2,9 +2,11 @@
 
 import json
 from functools import cache
+from threading import Lock
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.views.decorators.http import conditional_page, require_safe
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.generators import SchemaGenerator
@@ -13,6 +15,11 @@ Schema = dict[str, Any]
 
 # What is said of a value and not of one of its types: it stands beside an anyOf, not in it.
 REMARKS = ("title", "description", "default", "examples", "deprecated")
+
+# Both pages style their elements one by one; Redoc searches in a worker.
+DOCS_POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; worker-src blob:"
+
+_generating = Lock()
 
 
 class HTTPBearer(OpenApiAuthenticationExtension):
@@ -23,9 +30,14 @@ class HTTPBearer(OpenApiAuthenticationExtension):
         return {"type": "http", "scheme": "bearer"}
 
 
-@cache
 def document() -> bytes:
-    """Generate the document, once in each process."""
+    """Return the document, which is generated once in each process."""
+    with _generating:  # the first generation loads drf-spectacular's extensions, which only one thread at a time can do
+        return _generated()
+
+
+@cache
+def _generated() -> bytes:
     return json.dumps(SchemaGenerator().get_schema(public=True), ensure_ascii=False).encode()
 
 
@@ -33,6 +45,14 @@ def document() -> bytes:
 @conditional_page
 def openapi_json(request: HttpRequest) -> HttpResponse:
     return HttpResponse(document(), content_type="application/json")
+
+
+@require_safe
+def docs_page(request: HttpRequest, page: str) -> HttpResponse:
+    """Show the document with Swagger UI (`docs`) or Redoc (`redoc`), whose code asks no other host than this one."""
+    response = render(request, f"docs/{page}.html", {"page": page})
+    response["Content-Security-Policy"] = DOCS_POLICY
+    return response
 
 
 def as_published(result: Schema, **_: Any) -> Schema:

@@ -10,7 +10,7 @@ class Error(serializers.Serializer[Any]):
     """Why a request was refused."""
 
     detail = serializers.CharField(help_text="For people.")
-    code = serializers.CharField(help_text="For programs; the codes stand in one table above.")
+    code = serializers.CharField(help_text="For programs; the introduction lists them all.")
     request_id = serializers.CharField(help_text="26-character ULID of this request, to be named to support.")
 
 
