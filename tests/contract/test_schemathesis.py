@@ -1,0 +1,48 @@
+"""Requests that the document allows, and ones that it forbids, thousands of both: Schemathesis against a live server."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import databases
+from tests.conftest import Shop
+from tests.gateway import ROOT, Gateway
+from tests.helpers import books_are_right
+from workflows.models import Job
+
+
+@pytest.fixture
+def web(own_database: str, tmp_path: Path) -> Iterator[Gateway]:
+    """A web process alone: no worker renders what is ordered here."""
+    gateway = Gateway(databases.url(own_database), tmp_path / "gateway")
+    gateway.start("web")
+    yield gateway
+    gateway.stop()
+
+
+def rich(name: str) -> Shop:
+    """A client who can afford, and may have open, whatever is ordered here."""
+    shop = Shop.make(credits=1_000_000, name=name)
+    shop.client.max_open_jobs = 100_000
+    shop.client.save()
+    return shop
+
+
+def test_it_finds_nothing(web: Gateway, tmp_path: Path):
+    shops = {name: rich(name) for name in ("one", "other")}
+    keys = {name: {"name": "Authorization", "value": f"Bearer {shop.key}"} for name, shop in shops.items()}
+    clients = tmp_path / "clients.json"
+    clients.write_text(json.dumps({"auth": [{"name": name, "fixedHeaders": [key]} for name, key in keys.items()]}))
+    config = ROOT / "tests" / "contract" / "schemathesis.toml"
+    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", config, "run", f"{web.url}/openapi.json"]
+    env = {**os.environ, "CLIENTS": str(clients)}
+    done = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert Job.objects.count() > 100
+    for shop in shops.values():
+        books_are_right(shop.client)
