@@ -7,6 +7,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 
 from studio_gateway.api.documentation import CODES, refusals, response_header, response_headers
+from studio_gateway.api.parameters import MAX_IDEMPOTENCY_KEY
 from studio_gateway.api.serializers import HTTPValidationError
 from studio_gateway.ids import ULIDConverter
 from workflows.serializers import DryRunResponse, JobSerializer, WorkflowAcceptedResponse
@@ -44,7 +45,7 @@ DRY_RUN = {
     ],
 }
 
-ORDER_REFUSALS = refusals(*CODES)
+ORDER_REFUSALS = refusals(*(code for code in CODES if code != "throttled"))
 
 order = extend_schema(
     tags=["Orders"],
@@ -58,7 +59,7 @@ order = extend_schema(
         ),
         OpenApiParameter(
             "Idempotency-Key",
-            {"type": ["string", "null"], "maxLength": 255},
+            {"type": ["string", "null"], "minLength": 1, "maxLength": MAX_IDEMPOTENCY_KEY, "pattern": "^[ -~]+$"},
             OpenApiParameter.HEADER,
             description="The same key and body again are answered with the first 202; nothing is charged again.",
         ),
@@ -99,6 +100,7 @@ JOB: dict[str, Any] = {
     "request_id": "01M81TZ7D00WGGBW9DY1K07E38",
     "workflow": "background-generator",
     "status": "SUCCESS",
+    "test": False,
     "spec": {"scene_type": "podium", "mood": "warm and calm", "resolution": "512", "seed": 7, "display_name": ""},
     "credits_cost": 1,
     "credits_charged": 1,
@@ -145,7 +147,8 @@ READ_REFUSALS = refusals(
     "client_suspended",
     "not_found",
     "method_not_allowed",
-    "rate_limited",
+    "throttled",
+    "too_many_failed_authentications",
     "internal_error",
     "database_unavailable",
 )

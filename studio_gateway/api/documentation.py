@@ -12,6 +12,7 @@ INTRODUCTION = (Path(__file__).parent / "introduction.md").read_text()
 # Every code that a refusal other than a 422 may have: its status, and what it means.
 CODES = {
     "bad_request": (400, "The request or its Host header could not be understood."),
+    "body_incomplete": (400, "The body broke off before its end."),
     "missing_api_key": (401, "Send an API key: `Authorization: Bearer sk_…`."),
     "invalid_api_key": (401, "The API key is unknown, revoked or expired."),
     "invalid_signature": (401, "The Shopify signature does not hold for this body."),
@@ -22,7 +23,9 @@ CODES = {
     "body_too_large": (413, "The body is larger than 1 MiB."),
     "unsupported_media_type": (415, "Send `Content-Type: application/json`."),
     "too_many_open_jobs": (429, "As many jobs are open as this client may have; wait for some to end."),
-    "rate_limited": (429, "Too many requests in too short a time; wait for as long as `Retry-After` says."),
+    "too_many_orders": (429, "More orders in a minute than this client may place; `Retry-After` says when one fits."),
+    "throttled": (429, "More reads in a minute than a client may make; wait for as long as `Retry-After` says."),
+    "too_many_failed_authentications": (429, "Too many requests from this address could not be authenticated."),
     "internal_error": (500, "Something broke on our side, and is logged under the request's id."),
     "database_unavailable": (503, "The database is away; try again."),
     "workflow_disabled": (503, "The workflow is switched off at the moment."),
