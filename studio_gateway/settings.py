@@ -156,6 +156,7 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
 }
 
+# The API document, written as the published contract is.
 SPECTACULAR_SETTINGS = {
     "TITLE": "Studio Gateway",
     "VERSION": "1.0",

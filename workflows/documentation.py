@@ -45,10 +45,13 @@ DRY_RUN = {
     ],
 }
 
+# Answers to a client who is known.
+LIMITED = (200, 402, 403, 405, 413, 415, 429, 503)
 ORDER_REFUSALS = refusals(*(code for code in CODES if code != "throttled"))
 
 order = extend_schema(
     tags=["Orders"],
+    auth=[{"HTTPBearer": []}],  # type: ignore[list-item]  # of a signature that does without, the contract says nothing
     parameters=[
         OpenApiParameter("X-Shopify-Hmac-Sha256", {"type": ["string", "null"]}, OpenApiParameter.HEADER),
         OpenApiParameter(
@@ -61,7 +64,8 @@ order = extend_schema(
             "Idempotency-Key",
             {"type": ["string", "null"], "minLength": 1, "maxLength": MAX_IDEMPOTENCY_KEY, "pattern": "^[ -~]+$"},
             OpenApiParameter.HEADER,
-            description="The same key and body again are answered with the first 202; nothing is charged again.",
+            description="Printable ASCII, bare or quoted. The same key and body again are answered with the first 202, "
+            "and nothing is charged again; the same key with another body is a 422.",
         ),
         OpenApiParameter(
             "dry_run", bool, description="`true`: check and price the order, and answer 200 without ordering anything."
@@ -71,14 +75,14 @@ order = extend_schema(
         response_header(
             "RateLimit",
             str,
-            *(200, 402, 429),
+            *LIMITED,
             required=False,
             description='Orders that may follow at once, and seconds until there are more: `"orders";r=59;t=1`.',
         ),
         response_header(
             "RateLimit-Policy",
             str,
-            *(200, 402, 429),
+            *LIMITED,
             required=False,
             description='Orders in a window of seconds: `"orders";q=60;w=60`.',
         ),

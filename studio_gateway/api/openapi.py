@@ -24,7 +24,6 @@ _generating = Lock()
 
 class HTTPBearer(OpenApiAuthenticationExtension):
     target_class = "billing.authentication.BearerAuthentication"
-    match_subclasses = True
     name = "HTTPBearer"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
