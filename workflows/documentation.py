@@ -10,6 +10,8 @@ from studio_gateway.api.documentation import CODES, refusals, response_header, r
 from studio_gateway.api.parameters import MAX_IDEMPOTENCY_KEY
 from studio_gateway.api.serializers import HTTPValidationError
 from studio_gateway.ids import ULIDConverter
+from workflows.engines.base import quoted
+from workflows.engines.sizes import UnknownResolution
 from workflows.serializers import DryRunResponse, JobSerializer, WorkflowAcceptedResponse
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -30,6 +32,8 @@ class OrderSchema(AutoSchema):
         return ""
 
 
+NO_RESOLUTION = UnknownResolution(asked=quoted("97K"))
+
 DRY_RUN = {
     "credits_cost": 2,
     "balance": 40,
@@ -39,8 +43,8 @@ DRY_RUN = {
     "warnings": [
         {
             "loc": ["body", "resolution"],
-            "msg": 'There is no resolution "97K". There is: 512, 1K, 2K or 4K.',
-            "type": "unknown_resolution",
+            "msg": NO_RESOLUTION.message,
+            "type": NO_RESOLUTION.code,
         }
     ],
 }
@@ -136,10 +140,7 @@ FAILURE = {
     "status": "FAILURE",
     "spec": {**JOB["spec"], "resolution": "97K"},
     "credits_refunded": 1,
-    "error": {
-        "code": "unknown_resolution",
-        "message": 'There is no resolution "97K". There is: 512, 1K, 2K or 4K.',
-    },
+    "error": {"code": NO_RESOLUTION.code, "message": NO_RESOLUTION.message},
     "summary": {},
     "outputs": [],
 }

@@ -11,6 +11,7 @@ import pytest
 
 from billing.models import Client
 from requestlog.models import RequestLog
+from studio_gateway.api.documentation import CODES
 from tests import databases
 from tests.conftest import Shop
 from tests.gateway import ROOT, Gateway
@@ -47,5 +48,7 @@ def test_it_finds_nothing(web: Gateway, tmp_path: Path):
     for path in ("/v1/background-generator", "/v1/extract"):
         statuses = set(RequestLog.objects.filter(path=path).values_list("status", flat=True))
         assert statuses == {200, 202, 401, 405, 415, 422}
+    refusals = RequestLog.objects.exclude(code="").exclude(status=422)
+    assert set(refusals.values_list("code", flat=True)) <= CODES.keys()
     for shop in shops.values():
         books_are_right(shop.client)
