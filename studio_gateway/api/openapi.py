@@ -14,7 +14,7 @@ from drf_spectacular.generators import SchemaGenerator
 Schema = dict[str, Any]
 
 # What is said of a value and not of one of its types: it stands beside an anyOf, not in it.
-REMARKS = ("title", "description", "default", "examples", "deprecated")
+REMARKS = ("title", "description", "default")
 
 # Both pages style their elements one by one; Redoc searches in a worker.
 DOCS_POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; worker-src blob:"
@@ -76,7 +76,7 @@ def _schema(schema: Schema) -> Schema:
     if "items" in schema:
         schema["items"] = _schema(schema["items"])
     if "properties" in schema:
-        required = set(schema.pop("required", ()))
+        required = schema.pop("required", ())
         schema["properties"] = {name: _titled(name, part) for name, part in schema["properties"].items()}
         if required:
             schema["required"] = [name for name in schema["properties"] if name in required]

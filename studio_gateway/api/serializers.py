@@ -16,8 +16,7 @@ class Error(serializers.Serializer[Any]):
 
 @extend_schema_field({"anyOf": [{"type": "string"}, {"type": "integer"}]})
 class Step(serializers.Field[Any, Any, Any, Any]):
-    # A name or, in a list, an index.
-    pass
+    """A name or, in a list, an index."""
 
 
 # No docstrings: the contract describes neither.
