@@ -38,6 +38,7 @@ class Definition:
     """
 
     name: str
+    summary: str  # for the API document
     serializer: type[StrictSerializer]
     scope: Callable[[dict[str, Any]], tuple[str | None, str | None]]
     faults: Callable[[Client, dict[str, Any]], Iterator[Fault]]
@@ -97,6 +98,7 @@ DEFINITIONS = {
     for definition in (
         Definition(
             name="background-generator",
+            summary="Dispatch a background-generator workflow",
             serializer=BackgroundGeneratorRequest,
             scope=_background_scope,
             faults=_background_faults,
@@ -104,6 +106,7 @@ DEFINITIONS = {
         ),
         Definition(
             name="extract",
+            summary="Dispatch an extract-trial-items workflow",
             serializer=ExtractTrialItemsRequest,
             scope=lambda spec: (None, None),
             faults=_extract_faults,
