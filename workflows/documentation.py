@@ -51,7 +51,7 @@ DRY_RUN = {
 
 # Answers to a client who is known.
 LIMITED = (200, 402, 403, 405, 413, 415, 429, 503)
-ORDER_REFUSALS = refusals(*(code for code in CODES if code != "throttled"))
+ORDER_REFUSALS = refusals(*(code for code in CODES if code != "too_many_reads"))
 
 order = extend_schema(
     tags=["Orders"],
@@ -90,6 +90,10 @@ order = extend_schema(
             required=False,
             description='Orders in a window of seconds: `"orders";q=60;w=60`.',
         ),
+        response_header(
+            "X-Credits-Charged", int, *LIMITED, required=False, description="Credits that this request cost."
+        ),
+        response_header("X-Credits-Balance", int, *LIMITED, required=False, description="Credits that are left."),
     ],
     responses={
         200: OpenApiResponse(
@@ -152,7 +156,7 @@ READ_REFUSALS = refusals(
     "client_suspended",
     "not_found",
     "method_not_allowed",
-    "throttled",
+    "too_many_reads",
     "too_many_failed_authentications",
     "internal_error",
     "database_unavailable",

@@ -24,7 +24,7 @@ CODES = {
     "unsupported_media_type": (415, "Send `Content-Type: application/json`."),
     "too_many_open_jobs": (429, "As many jobs are open as this client may have; wait for some to end."),
     "too_many_orders": (429, "More orders in a minute than this client may place; `Retry-After` says when one fits."),
-    "throttled": (429, "More reads in a minute than a client may make; wait for as long as `Retry-After` says."),
+    "too_many_reads": (429, "More reads in a minute than a client may make; wait for as long as `Retry-After` says."),
     "too_many_failed_authentications": (429, "Too many requests from this address could not be authenticated."),
     "internal_error": (500, "Something broke on our side, and is logged under the request's id."),
     "database_unavailable": (503, "The database is away; try again."),

@@ -1,4 +1,4 @@
-"""X-Shopify-Hmac-Sha256: who may order by signature alone, who may not, and what a secret leaves behind."""
+"""X-Shopify-Hmac-Sha256: who may order by it, with a key and without, and what everybody else is told."""
 
 import hmac
 import json

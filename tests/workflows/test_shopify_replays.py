@@ -23,6 +23,8 @@ def replays(answer: Any, first: Any) -> None:
     assert answer.headers["X-Credits-Charged"] == "0"
     assert answer.headers["Location"] == first.headers["Location"]
     assert answer.headers["X-Request-Id"] != first.headers["X-Request-Id"]
+    log = RequestLog.objects.get(pk=answer.headers["X-Request-Id"])
+    assert (log.status, log.job_id) == (202, first.json()["job_id"])
 
 
 def test_the_same_signed_body_is_the_same_order_whatever_else_is_sent(db, shop: Shop):
