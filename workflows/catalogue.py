@@ -7,6 +7,7 @@ To add one: a serializer for its body, a function that performs it, an entry her
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from billing.models import Client
@@ -43,6 +44,11 @@ class Definition:
     scope: Callable[[dict[str, Any]], tuple[str | None, str | None]]
     faults: Callable[[Client, dict[str, Any]], Iterator[Fault]]
     perform: Callable[[Order], Result]
+
+    @cached_property
+    def validator(self) -> StrictSerializer:
+        """Checks any number of bodies, in any number of threads, with `run_validation`; to be made it takes longer."""
+        return self.serializer()
 
 
 def _background_scope(spec: dict[str, Any]) -> tuple[str | None, str | None]:

@@ -28,7 +28,14 @@ class SubmitView(APIView):
     definition: Definition = None  # type: ignore[assignment]  # given to as_view()
 
     def get_serializer_class(self) -> type[StrictSerializer]:
+        """For the API document."""
         return self.definition.serializer
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
+        """Let an empty body be parsed, and refused: DRF would take it for an empty object."""
+        wrapped = super().initialize_request(request, *args, **kwargs)
+        wrapped._stream = request  # type: ignore[assignment]  # only its being there is looked at
+        return wrapped
 
     @documentation.order
     def post(self, request: Request) -> Response:
@@ -37,7 +44,7 @@ class SubmitView(APIView):
         once = None if dry_run else self._once(request)
         if once and (job := jobs.replayed(client=client, once=once)):
             return _accepted(request, job)
-        spec = self.get_serializer_class()().run_validation(request.data)
+        spec = self.definition.validator.run_validation(request.data)
         order = {"definition": self.definition, "spec": spec, "credentials": credentials}
         if dry_run:
             return Response(DryRunResponse(offers.try_out(client=client, **order)).data)
