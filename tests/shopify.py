@@ -13,7 +13,7 @@ from tests.conftest import Shop
 from tests.helpers import SPEC, post
 
 BODY = json.dumps(SPEC).encode()
-DOMAIN = "cap-and-co.myshopify.com"
+DOMAIN = "hats.myshopify.com"
 SECRET = "shpss_0123456789abcdef0123456789abcdef"
 NEWER = "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"
 
