@@ -18,7 +18,7 @@ SECRETS = [
         ("signature", r"(signature(?:=|%3d))([^&\s\"'<>\\]+)"),
         ("x-amz-", r"(x-amz-(?:credential|security-token)(?:=|%3d))([^&\s\"'<>\\]+)"),
         # 32 bytes in base64, as in X-Shopify-Hmac-Sha256; in JSON, some write a slash as \/.
-        ("=", r"(?<![a-z0-9+/\\])()((?:[a-z0-9+]|\\?/){43}=)"),
+        ("=", r"(?<![a-z0-9+])()((?:[a-z0-9+]|\\?/){43}=)"),
     )
 ]
 # What any of the patterns needs to see of a secret.
