@@ -17,12 +17,13 @@ SECRETS = [
         # Signed URLs: ours, and the object storage's.
         ("signature", r"(signature(?:=|%3d))([^&\s\"'<>\\]+)"),
         ("x-amz-", r"(x-amz-(?:credential|security-token)(?:=|%3d))([^&\s\"'<>\\]+)"),
-        # 32 bytes in base64, as in X-Shopify-Hmac-Sha256; in JSON, some write a slash as \/.
-        ("=", r"(?<![a-z0-9+])()((?:[a-z0-9+]|\\?/){43}=)"),
+        # 32 bytes in base64, as in X-Shopify-Hmac-Sha256; and with slashes as some write them in JSON.
+        ("=", r"(?<![a-z0-9+])()([a-z0-9+/]{43}=)"),
+        (r"\/", r"(?<![a-z0-9+/])()((?:[a-z0-9+]|\\/){43}=)"),
     )
 ]
 # What any of the patterns needs to see of a secret.
-SECRET = 100
+REACH = 100
 
 
 def mask(text: str) -> str:
@@ -36,7 +37,7 @@ def mask(text: str) -> str:
 
 def masked(text: str, *, limit: int) -> str:
     """Return the first `limit` characters of `text`, masked; so is the part of a secret that the limit leaves."""
-    return mask(text[: limit + SECRET])[:limit]
+    return mask(text[: limit + REACH])[:limit]
 
 
 class Formatter(logging.Formatter):
