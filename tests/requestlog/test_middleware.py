@@ -6,9 +6,11 @@ from typing import Any
 import psycopg
 import pytest
 from django.db import connection
+from django.http import HttpResponse
 from django.test import Client as HttpClient
 from django.test.utils import CaptureQueriesContext
 
+from requestlog.middleware import RequestLogMiddleware
 from requestlog.models import RequestLog
 from tests.conftest import Shop
 from tests.helpers import SPEC, books_are_right, get, post, refused_by
@@ -89,6 +91,15 @@ def test_a_refused_request_says_whose_it_was_once_that_is_known(db, shop: Shop):
     RequestLog.objects.all().delete()
     post(None, EXTRACT, {}, HTTP_AUTHORIZATION="Bearer sk_unknown")
     assert (logged().client_id, logged().api_key_prefix, logged().code) == (None, "", "invalid_api_key")
+
+
+def test_the_row_names_the_job_that_a_view_answered_with(db, rf):
+    def replay(request: Any) -> HttpResponse:
+        request.job_id = "0" * 26
+        return HttpResponse(status=202)
+
+    answer = RequestLogMiddleware(replay)(rf.post(EXTRACT))
+    assert (logged().request_id, logged().job_id) == (answer.headers["X-Request-Id"], "0" * 26)
 
 
 def test_the_query_string_is_not_logged(db, shop: Shop):

@@ -105,12 +105,26 @@ def line(message: str, **extra: Any) -> str:
     return Formatter(formatter["format"], style=formatter["style"]).format(record)
 
 
-def test_a_line_bears_an_id_only_during_a_request():
-    before = request_id.set("")
-    assert line("hello").endswith(" INFO x hello")
-    request_id.set("0" * 26)
+def test_a_line_outside_of_requests_bears_no_id():
+    before = request_id.set("0" * 26)
     assert line("hello").endswith(f" INFO x {'0' * 26} hello")
+    request_id.set("")
+    assert line("hello").endswith(" INFO x hello")
     request_id.reset(before)
+
+
+def test_a_thread_that_has_answered_writes_for_nobody(tmp_path: Path):
+    served = """
+from wsgiref.util import setup_testing_defaults
+from studio_gateway.logs import request_id
+from studio_gateway.wsgi import application
+environ = {"PATH_INFO": "/healthz"}
+setup_testing_defaults(environ)
+answer = application(environ, print)
+print(len(request_id.get()), *answer, len(request_id.get()))
+"""
+    printed = Gateway("postgres:///nothing", tmp_path).manage("shell", "--verbosity=0", "--command", served)
+    assert printed.stdout.splitlines()[-1] == "26 b'ok\\n' 0", printed
 
 
 @pytest.mark.parametrize("name", TEXTS)

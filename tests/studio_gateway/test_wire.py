@@ -54,11 +54,16 @@ def test_a_chunked_body_of_1_mib_is_read_and_one_byte_more_is_a_413(gateway: Gat
     assert (bytes(row.body), row.body_size, row.body_truncated) == (body[: 64 * 1024], MIB, True)
 
 
+def test_a_chunked_body_of_nothing_is_a_422(gateway: Gateway, shop: Shop):
+    row = logged(ask(gateway, head(shop, CHUNKED) + LAST_CHUNK))
+    assert (row.status, row.client_id, row.body_size) == (422, shop.client.pk, 0)
+    untouched(shop)
+
+
 BROKEN = {
     "less than was declared": (length(ORDER), ORDER[:-9]),
     "a whole order, but less than was declared": (b"Content-Length: 99", ORDER),
     "nothing": (CHUNKED, b""),
-    "no chunk": (CHUNKED, LAST_CHUNK),
     "half a chunk": (CHUNKED, chunks(ORDER)[:-9]),
     "half of the chunks": (CHUNKED, chunks(ORDER[:9])),
     "a size that is no number": (CHUNKED, chunks(ORDER[:9]) + b"zz\r\n" + chunks(ORDER[9:]) + LAST_CHUNK),
