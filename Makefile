@@ -19,7 +19,8 @@ lint: .venv/ready-for-tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 	$(BIN)/python manage.py makemigrations --check --dry-run
-	PUBLIC_URL=https://gateway.example SECRET_KEY=$$(head -c 48 /dev/urandom | base64 -w0) \
+	secret=$$(head -c 48 /dev/urandom | base64 -w0); \
+	PUBLIC_URL=https://gateway.example SECRET_KEY=$$secret FIELD_ENCRYPTION_KEYS=$$secret \
 		$(BIN)/python manage.py check --deploy --fail-level WARNING
 
 # Installed again whenever what is required changes.

@@ -1,50 +1,84 @@
 """Who is asking."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import Q, Subquery
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Case, OuterRef, Q, QuerySet, Subquery, When
 from django.db.models.functions import Now
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
+from rest_framework.exceptions import APIException, AuthenticationFailed, NotAuthenticated
 from rest_framework.request import Request
 
 from billing.errors import ClientSuspended
-from billing.keys import digest
-from billing.models import ApiKey, Client, Configuration
+from billing.keys import TEST, digest
+from billing.models import ApiKey, Client, Configuration, ShopDomain, ShopifySecret
+from billing.shopify import signature_holds
+from studio_gateway.api.throttling import failed_authentication
+
+SIGNATURE, SHOP = "HTTP_X_SHOPIFY_HMAC_SHA256", "HTTP_X_SHOPIFY_SHOP_DOMAIN"
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """What authenticated a request, and the configuration version that the same statement read."""
+    """What authenticated a request, and the configuration version that the same statement read.
+
+    `key_prefix` is empty where a Shopify signature did without a key.
+    """
 
     key_prefix: str
     config_version: int
 
+    @property
+    def is_test(self) -> bool:
+        return self.key_prefix.startswith(TEST)
+
 
 class BearerAuthentication(BaseAuthentication):
-    """`Authorization: Bearer sk_…`: one indexed statement brings key, client and configuration version."""
+    """`Authorization: Bearer sk_…`: one indexed statement brings key, client and configuration version.
+
+    A Shopify signature that is sent along must hold too.
+    """
 
     def authenticate(self, request: Request) -> tuple[Client, Credentials]:
         scheme, _, secret = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
         if scheme.lower() != "bearer" or not secret.strip():
-            raise NotAuthenticated("Send an API key: Authorization: Bearer sk_…", code="missing_api_key")
-        key = (
-            ApiKey.objects.select_related("client")
-            .filter(Q(expires_at=None) | Q(expires_at__gt=Now()), digest=digest(secret.strip()), revoked_at=None)
-            .annotate(config_version=Subquery(Configuration.objects.values("version")[:1]))
-            .first()
+            raise _refused(
+                request, NotAuthenticated("Send an API key: Authorization: Bearer sk_…", code="missing_api_key")
+            )
+        keys = ApiKey.objects.filter(
+            Q(expires_at=None) | Q(expires_at__gt=Now()), digest=digest(secret.strip()), revoked_at=None
         )
+        signed = SIGNATURE in request.META
+        key = _with_client(keys, signed=signed).first()
         if key is None:
-            raise AuthenticationFailed("This API key is unknown, revoked or expired.", code="invalid_api_key")
-        credentials = Credentials(key_prefix=key.prefix, config_version=key.config_version)
-        # The request log reads it there, also when the next line refuses.
-        request._request.authenticated = (key.client, credentials)  # type: ignore[attr-defined]
-        if key.client.suspended_at is not None:
-            raise ClientSuspended
-        return key.client, credentials
+            error = AuthenticationFailed("This API key is unknown, revoked or expired.", code="invalid_api_key")
+            raise _refused(request, error)
+        if signed:
+            _check_signature(request, key.encrypted_secrets)
+        return _admitted(request, key, key_prefix=key.prefix)
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="Studio Gateway"'
+
+
+class OrderAuthentication(BearerAuthentication):
+    """For orders a Shopify signature will do without a key: the shop's domain names the client then.
+
+    Whatever does not fit is one and the same refusal, and takes as long whether or not there is such a shop.
+    """
+
+    def authenticate(self, request: Request) -> tuple[Client, Credentials]:
+        if request.META.get("HTTP_AUTHORIZATION") or not {SIGNATURE, SHOP} & request.META.keys():
+            return super().authenticate(request)
+        domain = request.META.get(SHOP, "").strip().lower().replace("\x00", "")
+        # Where there is no such shop, another one is read in its place: a miss must not be quicker than a hit.
+        decoy = ShopDomain.objects.order_by("pk").values("pk")[:1]
+        named_first = Case(When(domain=domain, then=0), default=1)
+        shops = ShopDomain.objects.filter(Q(domain=domain) | Q(pk=Subquery(decoy))).order_by(named_first)
+        shop = _with_client(shops, signed=True).first()
+        _check_signature(request, shop.encrypted_secrets if shop and shop.domain == domain else [])
+        return _admitted(request, shop, key_prefix="")
 
 
 def authenticated(request: Request) -> tuple[Client, Credentials]:
@@ -52,3 +86,37 @@ def authenticated(request: Request) -> tuple[Client, Credentials]:
     client, credentials = request.user, request.auth
     assert isinstance(client, Client) and isinstance(credentials, Credentials)
     return client, credentials
+
+
+def _with_client(rows: QuerySet[Any], *, signed: bool) -> QuerySet[Any]:
+    """Read each row's client along with all that admission hangs on and, for a signed request, its secrets."""
+    rows = rows.select_related("client").annotate(
+        config_version=Subquery(Configuration.objects.values("version")[:1]), read_at=Now()
+    )
+    if signed:
+        secrets = ShopifySecret.objects.filter(client=OuterRef("client_id")).order_by("-pk")
+        rows = rows.annotate(encrypted_secrets=ArraySubquery(secrets.values("encrypted")))
+    return rows
+
+
+def _check_signature(request: Request, secrets: list[str]) -> None:
+    body, sent = request._request.body, request.META.get(SIGNATURE, "")
+    if not signature_holds(body=body, signature=sent, encrypted_secrets=secrets):
+        error = AuthenticationFailed("The Shopify signature does not hold for this body.", code="invalid_signature")
+        raise _refused(request, error)
+
+
+def _admitted(request: Request, row: Any, *, key_prefix: str) -> tuple[Client, Credentials]:
+    client: Client = row.client
+    client.read_at = row.read_at
+    credentials = Credentials(key_prefix=key_prefix, config_version=row.config_version)
+    # The request log reads it there, also when the next line refuses.
+    request._request.authenticated = (client, credentials)  # type: ignore[attr-defined]
+    if client.suspended_at is not None:
+        raise ClientSuspended
+    return client, credentials
+
+
+def _refused(request: Request, error: APIException) -> APIException:
+    """Return `error`, or that there were too many like it from one address."""
+    return failed_authentication(address=request.META.get("REMOTE_ADDR", "")) or error

@@ -1,17 +1,24 @@
 """Clients: made, suspended, let back in."""
 
+from collections.abc import Sequence
+
 from django.db import transaction
 from django.db.models.functions import Now
 
-from billing import ledger
-from billing.errors import BadName
+from billing import ledger, shopify
+from billing.errors import BadName, UnknownClient
 from billing.keys import create_key
 from billing.models import Client
 from studio_gateway.text import is_storable
 
 
-def create_client(*, name: str, credits: int = 0, actor: str = "") -> tuple[Client, str]:
-    """Make a client with one API key and, if asked, credits to begin with; return it with the key's secret."""
+def create_client(
+    *, name: str, credits: int = 0, actor: str = "", shop_domains: Sequence[str] = (), shopify_secret: str | None = None
+) -> tuple[Client, str]:
+    """Make a client with one API key and, if asked, credits to begin with; return it with the key's secret.
+
+    Raises BadName, and what `shopify.set_secret` and `shopify.add_shop` raise; then there is no client.
+    """
     name = name.strip()
     if not name or len(name) > 200 or not is_storable(name):
         raise BadName
@@ -20,8 +27,20 @@ def create_client(*, name: str, credits: int = 0, actor: str = "") -> tuple[Clie
         _, secret = create_key(client=client)
         if credits:
             ledger.grant(client_id=client.pk, credits=credits, reason="opening credits", actor=actor)
+        if shopify_secret is not None:
+            shopify.set_secret(client_id=client.pk, secret=shopify_secret)
+        for domain in shop_domains:
+            shopify.add_shop(client_id=client.pk, domain=domain)
     client.refresh_from_db()
     return client, secret
+
+
+def find_client(*, client_id: int) -> Client:
+    """Return the client. Raises UnknownClient."""
+    client = Client.objects.filter(pk=client_id).first()
+    if client is None:
+        raise UnknownClient(client_id=client_id)
+    return client
 
 
 def suspend(*, client_id: int) -> None:

@@ -29,6 +29,12 @@ class TooManyOpenJobs(BillingError):
     code = "too_many_open_jobs"
 
 
+class TooManyOrders(BillingError):
+    """This client may place {jobs_per_minute} orders a minute; the next one fits in {retry_after} s."""
+
+    code = "too_many_orders"
+
+
 class NoPrice(BillingError):
     """No price is set for the workflow {workflow}; it cannot be ordered until there is one."""
 
@@ -63,3 +69,39 @@ class BadName(BillingError):
     """A client's name has from 1 to 200 characters, none of them NUL or an unpaired surrogate."""
 
     code = "bad_name"
+
+
+class UnknownKey(BillingError):
+    """There is no API key that begins with {prefix}."""
+
+    code = "unknown_key"
+
+
+class AmbiguousPrefix(BillingError):
+    """{count} API keys begin with {prefix}; give more of it."""
+
+    code = "ambiguous_prefix"
+
+
+class BadShopDomain(BillingError):
+    """{domain!r} is not the domain of a shop, such as cap-and-co.myshopify.com."""
+
+    code = "bad_shop_domain"
+
+
+class ShopTaken(BillingError):
+    """The shop {domain} belongs to another client."""
+
+    code = "shop_taken"
+
+
+class BadShopifySecret(BillingError):
+    """A Shopify secret has from 16 to 200 characters, and no spaces or control characters."""
+
+    code = "bad_shopify_secret"
+
+
+class ShopifySecretTaken(BillingError):
+    """Another client has this Shopify secret, and a secret belongs to one client."""
+
+    code = "shopify_secret_taken"

@@ -6,6 +6,7 @@ row. What calls these from a transaction of its own calls them last: the client'
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F
@@ -18,6 +19,7 @@ from billing.errors import (
     ReasonRequired,
     ReferenceTaken,
     TooManyOpenJobs,
+    TooManyOrders,
     UnknownClient,
 )
 from billing.models import MAX_ACTOR, MAX_AMOUNT, MAX_REASON, MAX_REFERENCE, Client, LedgerEntry
@@ -27,15 +29,24 @@ from studio_gateway.text import is_storable
 MOVE = """
 WITH moved AS (
     UPDATE billing_client
-       SET balance = balance + %(amount)s, ledger_seq = ledger_seq + 1, open_jobs = open_jobs + %(open_jobs)s
+       SET balance = balance + %(amount)s, ledger_seq = ledger_seq + 1, open_jobs = open_jobs + %(open_jobs)s {more}
      WHERE id = %(client_id)s AND balance + %(amount)s >= 0 {guard}
- RETURNING id, balance, ledger_seq
+ RETURNING id, balance, ledger_seq, open_jobs, orders_tat, clock_timestamp() AS read_at
+), entry AS (
+    INSERT INTO billing_ledgerentry (id, client_id, seq, kind, amount, balance_after, reference, reason, actor)
+    SELECT %(entry_id)s, id, ledger_seq, %(kind)s, %(amount)s, balance, %(reference)s, %(reason)s, %(actor)s FROM moved
 )
-INSERT INTO billing_ledgerentry (id, client_id, seq, kind, amount, balance_after, reference, reason, actor)
-SELECT %(entry_id)s, id, ledger_seq, %(kind)s, %(amount)s, balance, %(reference)s, %(reason)s, %(actor)s FROM moved
-RETURNING balance_after
+SELECT balance, open_jobs, orders_tat, read_at FROM moved
 """
-ADMISSION_GUARD = "AND suspended_at IS NULL AND open_jobs < max_open_jobs"
+# GCRA (ITU-T I.371): an order moves the theoretical arrival time on by a minute's share, and is refused where it runs
+# ahead of the clock by more than all shares but one. `clock_timestamp` and not the statement's time: the statement may
+# have waited for the row.
+SHARE = "interval '1 minute' / jobs_per_minute"
+ADMISSION = f", orders_tat = GREATEST(orders_tat, clock_timestamp()) + {SHARE}"
+ADMISSION_GUARD = (
+    "AND suspended_at IS NULL AND open_jobs < max_open_jobs"
+    f" AND orders_tat - clock_timestamp() <= {SHARE} * (jobs_per_minute - 1)"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,32 +60,32 @@ class _Movement:
     actor: str = ""
     open_jobs: int = 0
 
-    def run(self, *, guard: str = "") -> int | None:
-        """Return the balance afterwards, or None where no row passed the guards."""
+    def run(self, *, guard: str = "", more: str = "") -> tuple[Any, ...] | None:
+        """Return the client's MOVED columns as they are afterwards, or None where no row passed the guards."""
         with connection.cursor() as cursor:
-            cursor.execute(MOVE.format(guard=guard), {**self.__dict__, "kind": self.kind.value})
-            row = cursor.fetchone()
-        return None if row is None else row[0]
+            cursor.execute(MOVE.format(guard=guard, more=more), {**self.__dict__, "kind": self.kind.value})
+            return cursor.fetchone()
 
 
-def charge(*, client_id: int, credits: int, entry_id: str, reference: str) -> int:
-    """Take `credits` for the job `reference`, count it as open, and return the balance afterwards.
+def charge(*, client: Client, credits: int, entry_id: str, reference: str) -> None:
+    """Take `credits` for the job `reference`, and count it as open and as one of the minute's orders.
 
-    Must run in the transaction that makes the job. Raises InsufficientCredits, ClientSuspended or TooManyOpenJobs; then
-    nothing has moved and the transaction must be rolled back.
+    Must run in the transaction that makes the job. Raises what check_admission raises; then nothing has moved and the
+    transaction must be rolled back. `client` shows either way what the row says afterwards.
     """
     movement = _Movement(
         kind=LedgerEntry.Kind.CHARGE,
-        client_id=client_id,
+        client_id=client.pk,
         amount=-credits,
         entry_id=entry_id,
         reference=reference,
         open_jobs=1,
     )
-    while (balance := movement.run(guard=ADMISSION_GUARD)) is None:
+    while (moved := movement.run(guard=ADMISSION_GUARD, more=ADMISSION)) is None:
         # Name the guard that failed. Where none does any more, a job ended or credits came in between: once more.
-        check_admission(client=Client.objects.get(pk=client_id), credits=credits)
-    return balance
+        client.read_again()
+        check_admission(client=client, credits=credits)
+    client.balance, client.open_jobs, client.orders_tat, client.read_at = moved
 
 
 def check_staff_texts(*, reason: str, actor: str, reference: str = "") -> None:
@@ -91,13 +102,21 @@ def check_staff_texts(*, reason: str, actor: str, reference: str = "") -> None:
 
 
 def check_admission(*, client: Client, credits: int) -> None:
-    """Raise what `charge` would raise for this row as it was read: an early no, never a late yes."""
+    """Tell from the row as it was read what `charge` would refuse: an early no, never a late yes.
+
+    Raises ClientSuspended, InsufficientCredits, TooManyOpenJobs or TooManyOrders, in this order.
+    """
     if client.suspended_at is not None:
         raise ClientSuspended
     if client.balance < credits:
         raise InsufficientCredits(price=credits, balance=client.balance)
+    rate = client.rate
     if client.open_jobs >= client.max_open_jobs:
-        raise TooManyOpenJobs(open_jobs=client.open_jobs, max_open_jobs=client.max_open_jobs)
+        raise TooManyOpenJobs(
+            open_jobs=client.open_jobs, max_open_jobs=client.max_open_jobs, retry_after=max(5, rate.seconds)
+        )
+    if not rate.remaining:
+        raise TooManyOrders(jobs_per_minute=client.jobs_per_minute, retry_after=rate.seconds)
 
 
 def refund(

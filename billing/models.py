@@ -1,5 +1,7 @@
 """Clients, their keys, the ledger and the prices."""
 
+from datetime import datetime
+
 import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
@@ -8,6 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from billing.rates import Rate, rate
 from studio_gateway.ids import ULIDField, new_ulid
 
 # The most credits that one entry may move; a balance holds nine billion of these.
@@ -15,6 +18,8 @@ MAX_AMOUNT = 1_000_000_000
 MAX_REASON = 500
 MAX_REFERENCE = 200
 MAX_ACTOR = 150
+# A host name: labels of letters, digits and inner hyphens.
+DOMAIN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+$"
 
 
 def validate_prefix(prefix: str) -> None:
@@ -39,6 +44,17 @@ class Client(models.Model):
         validators=[MinValueValidator(0), MaxValueValidator(1_000_000)],
         help_text="Orders are refused while this many jobs are open.",
     )
+    jobs_per_minute = models.IntegerField(
+        default=60,
+        db_default=60,
+        validators=[MinValueValidator(1), MaxValueValidator(1_000_000)],
+        help_text="Orders a minute, on average; after a pause this many may come at once.",
+    )
+    orders_tat = models.DateTimeField(
+        db_default=Now(),
+        editable=False,
+        help_text="GCRA's theoretical arrival time: when a client that keeps to its rate would order next.",
+    )
     storage_prefixes = ArrayField(
         models.CharField(max_length=200, validators=[validate_prefix]),
         default=list,
@@ -49,12 +65,17 @@ class Client(models.Model):
 
     # DRF asks this of what authenticated a request.
     is_authenticated = True
+    # When the row was read, by the database's clock; whoever needs `rate` reads it along.
+    read_at: datetime
 
     class Meta:
         constraints = [
             models.CheckConstraint(name="client_balance_not_negative", condition=Q(balance__gte=0)),
             models.CheckConstraint(name="client_open_jobs_not_negative", condition=Q(open_jobs__gte=0)),
             models.CheckConstraint(name="client_max_open_jobs_range", condition=Q(max_open_jobs__range=(0, 1_000_000))),
+            models.CheckConstraint(
+                name="client_jobs_per_minute_range", condition=Q(jobs_per_minute__range=(1, 1_000_000))
+            ),
             # An empty prefix would open every client's files.
             models.CheckConstraint(name="client_no_empty_prefix", condition=~Q(storage_prefixes__contains=[""])),
             models.CheckConstraint(
@@ -65,6 +86,16 @@ class Client(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def read_again(self) -> None:
+        """Read the row, and `read_at`, once more."""
+        row = Client.objects.annotate(now=Now()).get(pk=self.pk)
+        vars(self).update(vars(row), read_at=row.now)
+
+    @property
+    def rate(self) -> Rate:
+        """How many orders fit this minute, as of `read_at`."""
+        return rate(limit=self.jobs_per_minute, tat=self.orders_tat, now=self.read_at)
+
     @property
     def readable_prefixes(self) -> list[str]:
         """The storage prefixes below which this client's orders may read; the first is its own."""
@@ -72,7 +103,10 @@ class Client(models.Model):
 
 
 class ApiKey(models.Model):
-    """A bearer secret of a client; only its SHA-256 digest and a short prefix are stored."""
+    """A bearer secret of a client; only its SHA-256 digest and a short prefix are stored.
+
+    Orders with a test key (`sk_test_…`) cost nothing and make small, marked images.
+    """
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="api_keys")
     digest = models.CharField(max_length=64, unique=True, editable=False)
@@ -89,6 +123,41 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.prefix}…"
+
+
+class ShopifySecret(models.Model):
+    """A secret that a client's Shopify app signs request bodies with.
+
+    The newest of a client's is in use; one older, if there is one, still holds during a rotation. `fingerprint` is the
+    secret's SHA-256 digest: no two clients have the same.
+    """
+
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="shopify_secrets")
+    encrypted = models.TextField(editable=False)
+    fingerprint = models.CharField(max_length=64, editable=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="shopify_secret_once", fields=["fingerprint"])]
+
+    def __str__(self) -> str:
+        return f"Shopify secret {self.pk}"
+
+
+class ShopDomain(models.Model):
+    """A Shopify shop whose requests are a client's, such as `cap-and-co.myshopify.com`."""
+
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="shop_domains")
+    domain = models.CharField(max_length=253)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="shop_domain_once", fields=["domain"]),
+            models.CheckConstraint(name="shop_domain_in_lower_case", condition=Q(domain__regex=DOMAIN)),
+        ]
+
+    def __str__(self) -> str:
+        return self.domain
 
 
 class LedgerEntry(models.Model):

@@ -1,4 +1,6 @@
 import argparse
+import getpass
+import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -17,6 +19,11 @@ class Command(BaseCommand):
             return super().execute(*args, **options)
         except DomainError as error:
             raise CommandError(str(error)) from error
+
+
+def secret_from_stdin() -> str:
+    """Return the secret that standard input holds; at a terminal it is asked for, without an echo."""
+    return getpass.getpass("Secret: ") if sys.stdin.isatty() else sys.stdin.read().strip()
 
 
 def positive(text: str) -> int:

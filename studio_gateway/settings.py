@@ -5,6 +5,7 @@ which are generated once into the data folder, and the hosts it answers to.
 """
 
 import os
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,11 +33,19 @@ LOCAL = urlsplit(PUBLIC_URL).hostname in {"127.0.0.1", "localhost", "::1"}
 DEBUG = env.bool("DEBUG", default=False)
 if LOCAL:
     SECRET_KEY = env("SECRET_KEY", default="") or kept_secret(DATA_DIR, name="secret_key")
+    # What encrypts secrets at rest, newest first: long random texts. The first encrypts, all of them decrypt.
+    FIELD_ENCRYPTION_KEYS = env.list("FIELD_ENCRYPTION_KEYS", default=[]) or [
+        kept_secret(DATA_DIR, name="field_encryption_key")
+    ]
     ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 else:
     SECRET_KEY = env("SECRET_KEY")
+    FIELD_ENCRYPTION_KEYS = env.list("FIELD_ENCRYPTION_KEYS")
     ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[urlsplit(PUBLIC_URL).hostname])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[PUBLIC_URL])
+
+# The reverse proxies, as addresses or networks, whose X-Forwarded-For is believed; every other's is not looked at.
+TRUSTED_PROXIES = [ip_network(proxy) for proxy in env.list("TRUSTED_PROXIES", default=[])]
 
 CORES = os.cpu_count() or 1
 WEB_PROCESSES = env.int("WEB_PROCESSES", default=max(1, CORES // 2))
@@ -64,6 +73,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "studio_gateway.middleware.client_address",
     "requestlog.middleware.RequestLogMiddleware",
     "studio_gateway.middleware.healthz",
     "django.middleware.security.SecurityMiddleware",
@@ -128,8 +138,14 @@ WHITENOISE_AUTOREFRESH = False
 # The largest request body that is read, in bytes.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
+# Counted in the memory of each web process: what one client may read, and what one address may get wrong.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 10_000}}}
+READS_PER_MINUTE = 6000
+FAILED_AUTHENTICATIONS_PER_MINUTE = 600
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["billing.authentication.BearerAuthentication"],
+    "DEFAULT_THROTTLE_CLASSES": ["studio_gateway.api.throttling.ReadThrottle"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_PARSER_CLASSES": ["studio_gateway.api.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
@@ -255,5 +271,7 @@ if not LOCAL:
     SESSION_COOKIE_SECURE = True
     CSRF_COOKIE_SECURE = True
 
+if not FIELD_ENCRYPTION_KEYS or any(len(key) < 32 for key in FIELD_ENCRYPTION_KEYS):
+    raise ImproperlyConfigured("FIELD_ENCRYPTION_KEYS must be random texts of at least 32 characters each.")
 if not 0 < PORT < 65536:
     raise ImproperlyConfigured("PORT must be between 1 and 65535.")

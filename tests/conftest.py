@@ -76,14 +76,16 @@ def shop() -> "Shop":
 
 
 class Shop:
-    """A client, with the secret of its key."""
+    """A client, with the secret of its key; it may order as fast as it can."""
 
     def __init__(self, client: Client, key: str) -> None:
         self.client, self.key = client, key
 
     @classmethod
     def make(cls, *, credits: int = 100, name: str = "Shop") -> "Shop":
-        return cls(*create_client(name=name, credits=credits))
+        shop = cls(*create_client(name=name, credits=credits))
+        Client.objects.filter(pk=shop.client.pk).update(jobs_per_minute=1_000_000)
+        return shop
 
     @property
     def balance(self) -> int:

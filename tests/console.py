@@ -34,6 +34,7 @@ def order(client: Client, *, spec: dict[str, Any] | None = None, body: bytes = b
         body_size=len(body),
     )
     workflow = Workflow.objects.get(name="background-generator")
+    client.read_again()
     return jobs.submit(client=client, workflow=workflow, spec=spec or {}, credits_cost=cost, log=log)
 
 

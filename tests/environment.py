@@ -20,5 +20,14 @@ atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
 os.environ["STUDIO_DATA_DIR"] = folder
 os.environ["WORKER_PROCESSES"] = "2"
-for name in ("HOST", "PORT", "PUBLIC_URL", "SECRET_KEY", "ALLOWED_HOSTS", "DEBUG"):
+for name in (
+    "HOST",
+    "PORT",
+    "PUBLIC_URL",
+    "SECRET_KEY",
+    "ALLOWED_HOSTS",
+    "DEBUG",
+    "TRUSTED_PROXIES",
+    "FIELD_ENCRYPTION_KEYS",
+):
     os.environ.pop(name, None)

@@ -141,9 +141,11 @@ class JobAdmin(RecordAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Job | None = None) -> list[Any]:
         first, *others = self.fieldsets
+        told = [field for field in ("is_test", "idempotency_key") if obj and getattr(obj, field)]
+        extra = [(None, {"fields": told})] if told else []
         error = [self.error_fieldset] if obj and obj.error_code else []
         summary = [self.summary_fieldset] if obj and obj.summary else []
-        return [first, *error, *others, *summary]
+        return [first, *extra, *error, *others, *summary]
 
     def get_inlines(self, request: HttpRequest, obj: Job | None) -> list[type[RecordInline]]:
         return self.inlines if obj and obj.status == Job.Status.SUCCESS else [JobEventInline]

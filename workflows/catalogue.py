@@ -4,16 +4,20 @@ To add one: a serializer for its body, a function that performs it, an entry her
 `workflows_workflow` and `billing_price`. The URL, the 202, the charge, the worker and the refund are the same for all.
 """
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from billing.models import Client
 from studio_gateway.api.fields import StrictSerializer
-from workflows.engines.base import EngineError, Result
+from workflows.engines.base import EngineError, Result, check_model
 from workflows.engines.sizes import parse_size
 from workflows.serializers import BackgroundGeneratorRequest, ExtractTrialItemsRequest
-from workflows.storage import read_trial_image
+from workflows.storage import check_trial_image, read_trial_image
+
+# A value that no engine can do: the place in the body, and what it will fail with.
+Fault = tuple[tuple[str | int, ...], EngineError]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,11 +31,16 @@ class Order:
 
 @dataclass(frozen=True, kw_only=True)
 class Definition:
-    """A workflow's code. `scope` names the model and the pixel class that its price hangs on, None for any."""
+    """A workflow's code.
+
+    `scope` names the model and the pixel class that its price hangs on, None for any. `faults` tells before an order
+    what `perform` would fail on for certain; it runs in the web process.
+    """
 
     name: str
     serializer: type[StrictSerializer]
     scope: Callable[[dict[str, Any]], tuple[str | None, str | None]]
+    faults: Callable[[Client, dict[str, Any]], Iterator[Fault]]
     perform: Callable[[Order], Result]
 
 
@@ -42,6 +51,32 @@ def _background_scope(spec: dict[str, Any]) -> tuple[str | None, str | None]:
     except EngineError:
         return model, None  # nobody can make it: the job will fail, and give the price back
     return model, size.pixel_class
+
+
+def _fault(loc: tuple[str | int, ...], check: Callable[..., object], **values: Any) -> Iterator[Fault]:
+    try:
+        check(**values)
+    except EngineError as error:
+        yield loc, error
+
+
+def _background_faults(client: Client, spec: dict[str, Any]) -> Iterator[Fault]:
+    from workflows.engines.colors import parse_color  # Pillow, which orders need not wait for
+
+    resolution, ratio = spec.get("resolution"), spec.get("aspect_ratio")
+    yield from _fault(("image_model",), check_model, model=spec.get("image_model"))
+    sizes = [
+        *_fault(("resolution",), parse_size, resolution=resolution, aspect_ratio=None),
+        *_fault(("aspect_ratio",), parse_size, resolution=None, aspect_ratio=ratio),
+    ]
+    yield from sizes or _fault(("resolution",), parse_size, resolution=resolution, aspect_ratio=ratio)
+    for position, color in enumerate(spec.get("dominant_colors", ())):
+        yield from _fault(("dominant_colors", position), parse_color, text=color)
+
+
+def _extract_faults(client: Client, spec: dict[str, Any]) -> Iterator[Fault]:
+    with contextlib.suppress(OSError):  # storage that is away says nothing of the value
+        yield from _fault(("trial_image",), check_trial_image, client=client, key=spec["trial_image"])
 
 
 def _render_background(order: Order) -> Result:
@@ -64,12 +99,14 @@ DEFINITIONS = {
             name="background-generator",
             serializer=BackgroundGeneratorRequest,
             scope=_background_scope,
+            faults=_background_faults,
             perform=_render_background,
         ),
         Definition(
             name="extract",
             serializer=ExtractTrialItemsRequest,
             scope=lambda spec: (None, None),
+            faults=_extract_faults,
             perform=_extract_items,
         ),
     )

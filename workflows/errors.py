@@ -21,3 +21,9 @@ class NotRefundable(WorkflowsError):
     """Job {job_id} cannot be refunded: {why}."""
 
     code = "not_refundable"
+
+
+class KeyReused(WorkflowsError):
+    """This key was sent before, with another body, to another workflow, or with a key of another kind."""
+
+    code = "idempotency_key_reused"

@@ -71,6 +71,11 @@ class Job(models.Model):
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="jobs", db_index=False)
     workflow = models.CharField(max_length=64)
     spec = models.JSONField()
+    is_test = models.BooleanField(
+        default=False, db_default=False, help_text="Ordered with a test key: free, and its images are marked."
+    )
+    idempotency_key = models.CharField(max_length=255, null=True)  # noqa: DJ001 — NULL: sent without one
+    order_digest = models.CharField(max_length=64, blank=True, db_default="")
     status = models.CharField(max_length=11, choices=Status.choices, default=Status.NOT_STARTED)
 
     credits_cost = models.IntegerField()
@@ -133,6 +138,16 @@ class Job(models.Model):
                 | ~Q(status__in=["NOT_STARTED", "IN_PROGRESS", "SUCCESS"]),
             ),
             models.CheckConstraint(name="job_credits_cost_not_negative", condition=Q(credits_cost__gte=0)),
+            models.CheckConstraint(name="job_test_is_free", condition=Q(is_test=False) | Q(credits_cost=0)),
+            # The same order sent twice is one job, for as long as the job lives.
+            models.UniqueConstraint(
+                name="job_idempotency_key_once",
+                fields=["client", "idempotency_key"],
+                condition=Q(idempotency_key__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="job_idempotency_key_has_digest", condition=Q(idempotency_key__isnull=True) | ~Q(order_digest="")
+            ),
         ]
         indexes = [
             # The broker's reader: the next due job of the next client.

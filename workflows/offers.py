@@ -1,8 +1,13 @@
 """The workflows on offer, as the rows say that are in force."""
 
-from billing import prices
+from dataclasses import dataclass
+
+from billing import ledger, prices
+from billing.authentication import Credentials
 from billing.configuration import Versioned
-from workflows.catalogue import Definition
+from billing.models import Client
+from studio_gateway.errors import DomainError
+from workflows.catalogue import Definition, Fault
 from workflows.errors import WorkflowDisabled
 from workflows.models import Workflow
 
@@ -17,7 +22,40 @@ def offer(*, name: str, version: int) -> Workflow:
     return workflow
 
 
-def quote(*, definition: Definition, spec: dict[str, object], version: int) -> int:
-    """Return what `spec` costs, in credits. Raises NoPrice."""
+def quote(*, definition: Definition, spec: dict[str, object], credentials: Credentials) -> int:
+    """Return what `spec` costs, in credits; nothing with a test key. Raises NoPrice."""
     model, pixel_class = definition.scope(spec)
-    return prices.price(workflow=definition.name, model=model, pixel_class=pixel_class, version=version)
+    price = prices.price(
+        workflow=definition.name, model=model, pixel_class=pixel_class, version=credentials.config_version
+    )
+    return 0 if credentials.is_test else price
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """What would come of an order, without one."""
+
+    credits_cost: int
+    balance: int
+    refusal: DomainError | None
+    warnings: list[Fault]
+
+    @property
+    def would_be_accepted(self) -> bool:
+        return self.refusal is None
+
+    @property
+    def balance_after(self) -> int:
+        return self.balance - self.credits_cost if self.would_be_accepted else self.balance
+
+
+def try_out(*, definition: Definition, spec: dict[str, object], client: Client, credentials: Credentials) -> Trial:
+    """Price a valid spec and tell what its order would meet with now. Raises NoPrice."""
+    cost, refusal = quote(definition=definition, spec=spec, credentials=credentials), None
+    try:
+        offer(name=definition.name, version=credentials.config_version)
+        ledger.check_admission(client=client, credits=cost)
+    except DomainError as error:
+        refusal = error
+    warnings = list(definition.faults(client, spec))
+    return Trial(credits_cost=cost, balance=client.balance, refusal=refusal, warnings=warnings)

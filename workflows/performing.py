@@ -62,12 +62,14 @@ def perform(attempt: Attempt) -> None:
     stored: list[Output] = []
     try:
         with Heartbeat(attempt):
+            from workflows.engines.samples import as_sample
+
             definition = DEFINITIONS[job.workflow]
             # The same for each attempt of a job: a second one makes what the first would have made.
             seed = int(ULID.from_str(job.pk))
             result = definition.perform(Order(client=job.client, spec=job.spec, seed=seed))
             for file in result.files:
-                stored.append(_store(attempt, file, position=len(stored)))
+                stored.append(_store(attempt, as_sample(file) if job.is_test else file, position=len(stored)))
             if jobs.succeed(attempt, outputs=stored, summary=result.summary):
                 return
     except EngineError as error:

@@ -68,6 +68,29 @@ class WorkflowAcceptedResponse(serializers.ModelSerializer[Job]):
         fields = ["request_id", "job_id", "status", "credits_cost"]
 
 
+class RefusalSerializer(serializers.Serializer[Any]):
+    """Why an order would be refused, as its answer would say it."""
+
+    code = serializers.CharField()
+    detail = serializers.CharField(source="*")
+
+
+class DryRunResponse(serializers.Serializer[Any]):
+    """What would come of an order, without one (200)."""
+
+    credits_cost = serializers.IntegerField(help_text="Credits that the order would cost.")
+    balance = serializers.IntegerField(help_text="The client's balance now, in credits.")
+    balance_after = serializers.IntegerField(help_text="The balance after the order; as it is now if it were refused.")
+    would_be_accepted = serializers.BooleanField()
+    refusal = RefusalSerializer(allow_null=True)
+    warnings = serializers.SerializerMethodField(
+        help_text="Values that no engine can do: an order with one of them is accepted, fails, and is refunded."
+    )
+
+    def get_warnings(self, trial: Any) -> list[dict[str, Any]]:
+        return [{"loc": ["body", *loc], "msg": error.message, "type": error.code} for loc, error in trial.warnings]
+
+
 class OutputSerializer(serializers.ModelSerializer[Output]):
     """One file that a job made; `url` is signed and expires."""
 
@@ -92,6 +115,7 @@ class JobSerializer(serializers.ModelSerializer[Job]):
     """A job as its client sees it."""
 
     job_id = serializers.CharField(source="id")
+    test = serializers.BooleanField(source="is_test")
     credits_charged = serializers.IntegerField(source="credits_cost")
     credits_refunded = serializers.SerializerMethodField()
     attempts = serializers.IntegerField(source="attempt")
@@ -105,6 +129,7 @@ class JobSerializer(serializers.ModelSerializer[Job]):
             "request_id",
             "workflow",
             "status",
+            "test",
             "spec",
             "credits_cost",
             "credits_charged",

@@ -1,8 +1,11 @@
 """Where images live: Django's default storage, with keys like `clients/7/jobs/01H…/1/background.png`."""
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from django.conf import settings
+from django.core.files import File
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.core.signing import BadSignature, TimestampSigner
 from django.utils.encoding import filepath_to_uri
@@ -54,6 +57,18 @@ def read_trial_image(*, client: Client, key: str) -> bytes:
     Raises TrialImageNotFound for what is missing and, in the same words, for what lies outside the client's prefixes;
     TrialImageTooLarge beyond MAX_PHOTO_BYTES. What the storage itself raises (OSError) is a technical failure.
     """
+    with _open_trial_image(client, key) as file:
+        return file.read()
+
+
+def check_trial_image(*, client: Client, key: str) -> None:
+    """Raise what `read_trial_image` would raise, without reading the image."""
+    with _open_trial_image(client, key):
+        pass
+
+
+@contextmanager
+def _open_trial_image(client: Client, key: str) -> Iterator[File]:
     missing = TrialImageNotFound(key=key[:200], prefixes=" or ".join(client.readable_prefixes))
     parts = key.split("/")
     if "\\" in key or not is_storable(key) or any(part in ("", ".", "..") for part in parts):
@@ -64,7 +79,7 @@ def read_trial_image(*, client: Client, key: str) -> bytes:
         with default_storage.open(key) as file:
             if file.size > MAX_PHOTO_BYTES:
                 raise TrialImageTooLarge(size=file.size, limit=MAX_PHOTO_BYTES)
-            return file.read()
+            yield file
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
         raise missing from error
     except OSError as error:

@@ -1,3 +1,4 @@
+from hashlib import sha256
 from typing import Any
 
 from django.core.files.storage import default_storage
@@ -9,39 +10,89 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from billing.authentication import authenticated
+from billing.authentication import OrderAuthentication, authenticated
 from requestlog.entries import draft
 from studio_gateway.api.fields import StrictSerializer
+from studio_gateway.api.parameters import flag, idempotency_key
 from workflows import jobs, offers
 from workflows.catalogue import Definition
 from workflows.models import Job, Output
-from workflows.serializers import JobSerializer, WorkflowAcceptedResponse
+from workflows.serializers import DryRunResponse, JobSerializer, WorkflowAcceptedResponse
 from workflows.storage import signature_holds
 
 
 class SubmitView(APIView):
     """Accept an order of one workflow: POST /v1/{name}."""
 
+    authentication_classes = [OrderAuthentication]
     definition: Definition = None  # type: ignore[assignment]  # given to as_view()
 
     def get_serializer_class(self) -> type[StrictSerializer]:
         return self.definition.serializer
 
-    @extend_schema(responses={202: WorkflowAcceptedResponse})
+    @extend_schema(
+        auth=[{"HTTPBearer": []}],  # type: ignore[list-item]
+        responses={202: WorkflowAcceptedResponse},
+    )
     def post(self, request: Request) -> Response:
         client, credentials = authenticated(request)
-        name, version = self.definition.name, credentials.config_version
-        workflow = offers.offer(name=name, version=version)
+        dry_run = flag(request, "dry_run")
+        once = None if dry_run else self._once(request)
+        if once and (job := jobs.replayed(client=client, once=once)):
+            return _accepted(request, job)
         spec = self.get_serializer_class()().run_validation(request.data)
-        cost = offers.quote(definition=self.definition, spec=spec, version=version)
+        order = {"definition": self.definition, "spec": spec, "credentials": credentials}
+        if dry_run:
+            return Response(DryRunResponse(offers.try_out(client=client, **order)).data)
+        cost = offers.quote(**order)
+        workflow = offers.offer(name=self.definition.name, version=credentials.config_version)
         log = draft(request._request, status=status.HTTP_202_ACCEPTED)
-        job = jobs.submit(client=client, workflow=workflow, spec=spec, credits_cost=cost, log=log)
-        request._request.logged = True  # type: ignore[attr-defined]
-        return Response(
-            WorkflowAcceptedResponse(job).data,
-            status=status.HTTP_202_ACCEPTED,
-            headers={"Location": f"/v1/jobs/{job.pk}"},
+        job = jobs.submit(
+            client=client,
+            workflow=workflow,
+            spec=spec,
+            credits_cost=cost,
+            log=log,
+            is_test=credentials.is_test,
+            once=once,
         )
+        return _accepted(request, job)
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        """Tell whoever is known what is left of the minute's orders (draft-ietf-httpapi-ratelimit-headers)."""
+        client, _ = getattr(request._request, "authenticated", (None, None))
+        if client is not None:
+            rate = client.rate
+            response["RateLimit-Policy"] = f'"orders";q={rate.limit};w=60'
+            response["RateLimit"] = f'"orders";r={rate.remaining};t={rate.seconds}'
+        return super().finalize_response(request, response, *args, **kwargs)
+
+    def _once(self, request: Request) -> jobs.Once | None:
+        """Return what the order is told apart by; where a signature alone vouches for it, that is the signed body."""
+        _, credentials = authenticated(request)
+        key: str | None
+        if credentials.key_prefix:
+            key, header = idempotency_key(request), "Idempotency-Key"
+        else:  # a key that no header can spell, which is ASCII
+            key, header = f"shopify·{sha256(request._request.body).hexdigest()}", "X-Shopify-Hmac-Sha256"
+        if key is None:
+            return None
+        digest = jobs.order_digest(workflow=self.definition.name, is_test=credentials.is_test, body=request.data)
+        return jobs.Once(key=key, digest=digest, header=header)
+
+
+def _accepted(request: Request, job: Job) -> Response:
+    """Answer with a job that this request made, or one that an earlier request made of the same order."""
+    client, _ = authenticated(request)
+    again = job.request_id != request._request.request_id  # type: ignore[attr-defined]
+    request._request.logged, request._request.job_id = not again, job.pk  # type: ignore[attr-defined]
+    headers = {
+        "Location": f"/v1/jobs/{job.pk}",
+        "X-Credits-Charged": "0" if again else str(job.credits_cost),
+        "X-Credits-Balance": str(client.balance),
+        **({"Idempotent-Replayed": "true"} if again else {}),
+    }
+    return Response(WorkflowAcceptedResponse(job).data, status=status.HTTP_202_ACCEPTED, headers=headers)
 
 
 class JobView(APIView):

@@ -15,7 +15,7 @@ from unfold.dataclasses import UnfoldAction
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
-from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextareaWidget, UnfoldBooleanSwitchWidget
 
 from billing import clients, keys, ledger
 from billing.admin.keys import ApiKeyInline
@@ -40,6 +40,12 @@ class GrantForm(BaseDialogForm):
 
 
 class KeyForm(BaseDialogForm):
+    test = forms.BooleanField(
+        label="Test key",
+        required=False,
+        help_text="Its orders are free, and their images small and marked.",
+        widget=UnfoldBooleanSwitchWidget,
+    )
     days = forms.IntegerField(
         label="Days until it expires",
         required=False,
@@ -73,9 +79,9 @@ class ClientAdmin(ModelAdmin):
     ordering = ["name", "pk"]
     fieldsets = [
         (None, {"fields": ["name", "status", "balance", "open_jobs", "created_at", "more"]}),
-        ("Limits", {"fields": ["max_open_jobs", "storage_prefixes"]}),
+        ("Limits", {"fields": ["max_open_jobs", "jobs_per_minute", "storage_prefixes"]}),
     ]
-    add_fieldsets = [(None, {"fields": ["name", "max_open_jobs", "storage_prefixes"]})]
+    add_fieldsets = [(None, {"fields": ["name", "max_open_jobs", "jobs_per_minute", "storage_prefixes"]})]
     readonly_fields = ["status", "balance", "open_jobs", "created_at", "more"]
     inlines = [ApiKeyInline]
     actions_detail = ["grant", "make_key", "suspend", "lift_suspension"]
@@ -169,7 +175,7 @@ class ClientAdmin(ModelAdmin):
     def make_key(self, request: HttpRequest, form: KeyForm, object_id: str) -> HttpResponse:
         client, days = find(Client, object_id), form.cleaned_data["days"]
         expires_at = timezone.now() + timedelta(days=days) if days else None
-        key, secret = keys.create_key(client=client, expires_at=expires_at)
+        key, secret = keys.create_key(client=client, test=form.cleaned_data["test"], expires_at=expires_at)
         self.log_change(request, client, f"Made the API key {key}")
         messages.success(request, f"The new API key, shown this once: {secret}")
         return close_dialog("billing_client", client.pk)

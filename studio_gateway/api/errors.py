@@ -1,26 +1,33 @@
 """What HTTP makes of everything that is refused: the only place that knows both codes and statuses."""
 
+import math
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http.request import UnreadablePostError
 from django.views import defaults
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
+from studio_gateway.api.fields import MAX_FAULTS, Place
 from studio_gateway.errors import DomainError
 
 DOMAIN_STATUS = {
     "insufficient_credits": status.HTTP_402_PAYMENT_REQUIRED,
     "client_suspended": status.HTTP_403_FORBIDDEN,
     "too_many_open_jobs": status.HTTP_429_TOO_MANY_REQUESTS,
+    "too_many_orders": status.HTTP_429_TOO_MANY_REQUESTS,
     "workflow_disabled": status.HTTP_503_SERVICE_UNAVAILABLE,
     "no_price": status.HTTP_503_SERVICE_UNAVAILABLE,
 }
 UNAVAILABLE = {"Retry-After": "5"}
-MAX_KEY = 100
+# A key is the client's own and as long as it likes, and each fault below it names it again.
+MAX_PLACES = 1024 * 1024
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -29,15 +36,18 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     request_id = context["request"]._request.request_id
     match error:
         case exceptions.ValidationError():
-            response = Response({"detail": validation_errors(error.detail)}, status=422)
-            response.error_code = "validation_error"  # type: ignore[attr-defined]
-            return response
+            return _faults(validation_errors(error.detail), "validation_error")
+        case DomainError(loc=loc) if loc:
+            return _faults([{"loc": list(loc), "msg": str(error), "type": error.code}], error.code)
         case DomainError():
-            code = error.code
-            headers = UNAVAILABLE if DOMAIN_STATUS[code] in (429, 503) else {}
+            code, headers = error.code, {}
+            if DOMAIN_STATUS[code] in (429, 503):
+                headers = UNAVAILABLE if error.retry_after is None else {"Retry-After": str(error.retry_after)}
             return _response(str(error), code, request_id, DOMAIN_STATUS[code], headers)
         case RequestDataTooBig():
             return _response("The body is larger than 1 MiB.", "body_too_large", request_id, 413, {})
+        case UnreadablePostError():
+            return _response("The body broke off before its end.", "body_incomplete", request_id, 400, {})
         case OperationalError():
             return _response("The database is away; try again.", "database_unavailable", request_id, 503, UNAVAILABLE)
         case Http404():
@@ -47,27 +57,52 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     headers = {}
     if isinstance(error, exceptions.AuthenticationFailed | exceptions.NotAuthenticated):
         headers["WWW-Authenticate"] = getattr(error, "auth_header", "Bearer")
+    if isinstance(error, exceptions.Throttled):
+        headers["Retry-After"] = str(math.ceil(error.wait or 1))  # type: ignore[attr-defined]
     return _response(str(error.detail), error.get_codes(), request_id, error.status_code, headers)
 
 
-def _response(detail: str, code: Any, request_id: str, status_code: int, headers: dict[str, str]) -> Response:
-    response = Response({"detail": detail, "code": code, "request_id": request_id}, status=status_code, headers=headers)
+def _faults(faults: list[dict[str, Any]], code: str) -> Response:
+    response = Response({"detail": faults}, status=422)
     response.error_code = code  # type: ignore[attr-defined]  # for the request log
     return response
 
 
-def validation_errors(detail: Any, *, loc: tuple[str | int, ...] = ("body",)) -> list[dict[str, Any]]:
-    """Flatten a serializer's errors into the `detail` of an HTTPValidationError, in the order of its fields."""
+def _response(detail: str, code: Any, request_id: str, status_code: int, headers: dict[str, str]) -> Response:
+    response = Response({"detail": detail, "code": code, "request_id": request_id}, status=status_code, headers=headers)
+    response.error_code = code  # type: ignore[attr-defined]
+    return response
+
+
+def validation_errors(detail: Any) -> list[dict[str, Any]]:
+    """Flatten a serializer's errors into the `detail` of an HTTPValidationError, in the order of its fields.
+
+    All faults are named, until there are MAX_FAULTS of them, or MAX_PLACES characters that say where.
+    """
+    errors: list[dict[str, Any]] = []
+    room = MAX_PLACES
+    for place, fault in islice(_flat(detail, ("body",)), MAX_FAULTS):
+        errors.append({"loc": [_printable(step) for step in place], "msg": str(fault), "type": fault.code})
+        room -= len(str(place))
+        if room <= 0:
+            break
+    return errors
+
+
+def _flat(detail: Any, place: Place) -> Iterator[tuple[Place, Any]]:
     if isinstance(detail, dict):
-        return [e for key, below in detail.items() for e in validation_errors(below, loc=(*loc, _printable(key)))]
-    if isinstance(detail, list):
-        return [e for below in detail for e in validation_errors(below, loc=loc)]
-    return [{"loc": list(loc), "msg": str(detail), "type": detail.code}]
+        for key, below in detail.items():
+            yield from _flat(below, (*place, *(key if isinstance(key, tuple) else (key,))))
+    elif isinstance(detail, list):
+        for below in detail:
+            yield from _flat(below, place)
+    else:
+        yield place, detail
 
 
-def _printable(key: str | int) -> str | int:
-    """Cut a key, which is the client's own and as long as it likes, and escape what no answer can be encoded with."""
-    return key[:MAX_KEY].encode("utf-8", "backslashreplace").decode() if isinstance(key, str) else key
+def _printable(step: str | int) -> str | int:
+    """Replace unpaired surrogates, which no answer can be encoded with, as pydantic does."""
+    return step.encode("utf-8", "surrogatepass").decode("utf-8", "replace") if isinstance(step, str) else step
 
 
 def _page(request: HttpRequest, page: HttpResponse, detail: str, code: str) -> HttpResponse:

@@ -13,16 +13,18 @@ from rest_framework.fields import empty
 
 from studio_gateway.text import is_storable
 
-# All faults of a body are named, but of one list or object no more than these: a megabyte of wrong numbers would be
-# half a million faults, ten seconds of work and fifty megabytes of answer.
-MAX_FAULTS = 100
+# More than an honest body can have. A megabyte of wrong numbers would be half a million faults, ten seconds of work
+# and fifty megabytes of answer.
+MAX_FAULTS = 10_000
+
+# The way to a fault from where it is looked for: names and positions.
+Place = tuple[str | int, ...]
 
 MESSAGES = {
     "missing": "Field required",
     "string_type": "Input should be a valid string",
     "string_unicode": "Input should be a valid string, unable to parse raw data as a unicode string",
     "int_type": "Input should be a valid integer",
-    "int_from_float": "Input should be a valid integer, got a number with a fractional part",
     "bool_type": "Input should be a valid boolean",
     "list_type": "Input should be a valid list",
     "dict_type": "Input should be a valid dictionary",
@@ -71,13 +73,13 @@ class StrictInteger(Strict, serializers.IntegerField):
     type_code = "int_type"
 
     def to_internal_value(self, data: Any) -> int:
-        if isinstance(data, bool) or not isinstance(data, int | float):
+        if isinstance(data, float) and data.is_integer():
+            data = int(data)
+        if isinstance(data, bool) or not isinstance(data, int):
             self.fail("int_type")
-        if isinstance(data, float) and not data.is_integer():
-            self.fail("int_from_float")
         if self.min_value is not None and data < self.min_value:
             self.fail("greater_than_equal", minimum=self.min_value)
-        return int(data)
+        return data
 
 
 class StrictBoolean(Strict, serializers.BooleanField):
@@ -124,31 +126,23 @@ class StrictObject(Strict, serializers.DictField):
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if not isinstance(data, dict):
             self.fail("dict_type")
-        errors: dict[Any, Any] = {}
-        for *above, key in islice(_unstorable(data), MAX_FAULTS):
-            node = errors
-            for step in above:
-                node = node.setdefault(step, {})
-            node[key] = [serializers.ErrorDetail(MESSAGES["string_unicode"], code="string_unicode")]
-        if errors:
-            raise serializers.ValidationError(errors)
+        fault = serializers.ErrorDetail(MESSAGES["string_unicode"], code="string_unicode")
+        faults: list[Any] = [{place: fault} for place in islice(_unstorable(data), MAX_FAULTS)]
+        if faults:
+            raise serializers.ValidationError(faults)
         return data
 
 
-def _unstorable(node: Any) -> Iterator[tuple[str | int, ...]]:
-    """Yield the path to each string below `node` that no database text holds, keys included."""
-    if isinstance(node, str):
-        if not is_storable(node):
-            yield ()
-    elif isinstance(node, dict):
-        for key, value in node.items():
-            if is_storable(key):
-                yield from ((key, *below) for below in _unstorable(value))
-            else:
-                yield (key,)
-    elif isinstance(node, list):
-        for position, value in enumerate(node):
-            yield from ((position, *below) for below in _unstorable(value))
+def _unstorable(node: dict[str, Any] | list[Any], place: Place = ()) -> Iterator[Place]:
+    """Yield the places of the strings that no database text holds; that of a key ends with "[key]", as pydantic's."""
+    for key, value in node.items() if isinstance(node, dict) else enumerate(node):
+        if isinstance(key, str) and not is_storable(key):
+            yield (*place, key, "[key]")
+        if isinstance(value, str):
+            if not is_storable(value):
+                yield (*place, key)
+        elif isinstance(value, dict | list):
+            yield from _unstorable(value, (*place, key))
 
 
 class StrictSerializer(Strict, serializers.Serializer):
@@ -158,6 +152,5 @@ class StrictSerializer(Strict, serializers.Serializer):
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if not isinstance(data, dict):
-            fault = serializers.ErrorDetail(MESSAGES["model_attributes_type"], code="model_attributes_type")
-            raise serializers.ValidationError([fault])
+            self.fail("model_attributes_type")
         return super().to_internal_value(data)

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
+from itertools import chain
 from typing import IO, Any, NoReturn
 
 from rest_framework.exceptions import ErrorDetail, ValidationError
@@ -54,13 +55,10 @@ def _finite(text: str) -> float:
 
 
 def _too_deep(data: Any) -> bool:
-    level = [data]
-    for _ in range(MAX_DEPTH):
-        level = [child for node in level if isinstance(node, dict | list) for child in _children(node)]
+    level: list[Any] = [[data]]
+    for _ in range(MAX_DEPTH + 1):
+        children = chain.from_iterable(node.values() if isinstance(node, dict) else node for node in level)
+        level = [child for child in children if isinstance(child, dict | list)]
         if not level:
             return False
     return True
-
-
-def _children(node: dict[str, Any] | list[Any]) -> Any:
-    return node.values() if isinstance(node, dict) else node

@@ -12,7 +12,14 @@ from tests.console import HOSTILE, messages, signed_in, submit_dialog
 
 def form_of(shop: Shop, **fields: object) -> dict[str, object]:
     keys = {"api_keys-TOTAL_FORMS": 0, "api_keys-INITIAL_FORMS": 0}
-    return {"name": shop.client.name, "max_open_jobs": 1000, "storage_prefixes": "", **keys, **fields}
+    return {
+        "name": shop.client.name,
+        "max_open_jobs": 1000,
+        "jobs_per_minute": 60,
+        "storage_prefixes": "",
+        **keys,
+        **fields,
+    }
 
 
 def test_limits_and_prefixes_are_edited(db, shop: Shop):
@@ -53,7 +60,7 @@ def test_saving_the_form_never_writes_back_a_balance_that_moved_meanwhile(db, sh
 
 def test_a_client_is_added_with_nothing_to_its_name(db):
     browser = signed_in()
-    sent = {"name": "New shop", "max_open_jobs": 5, "storage_prefixes": ""}
+    sent = {"name": "New shop", "max_open_jobs": 5, "jobs_per_minute": 60, "storage_prefixes": ""}
     assert browser.post("/admin/billing/client/add/", sent).status_code == 302
     client = Client.objects.get()
     assert (client.name, client.balance, client.max_open_jobs, client.api_keys.count()) == ("New shop", 0, 5, 0)

@@ -8,10 +8,10 @@ from django.db import Error, IntegrityError, connection, transaction
 from django.db.models import ProtectedError
 
 from billing import ledger
-from billing.models import MAX_AMOUNT, ApiKey, Client, Configuration, LedgerEntry, Price
+from billing.models import MAX_AMOUNT, ApiKey, Client, Configuration, LedgerEntry, Price, ShopDomain, ShopifySecret
 from studio_gateway.ids import ULIDField, new_ulid
 from tests.conftest import Shop
-from tests.helpers import order, refused_by, sql
+from tests.helpers import known_to_the_database, order, refused_by, sql
 
 INSERT = """INSERT INTO billing_ledgerentry
     (id, client_id, seq, kind, amount, balance_after, reference, reason, actor, created_at)
@@ -43,6 +43,15 @@ def price_twice(client: Client) -> None:
         sql("INSERT INTO billing_price (workflow, model, pixel_class, credits) VALUES ('w', NULL, NULL, 1)")
 
 
+def shopify_secret_twice(client: Client) -> None:
+    for _ in range(2):
+        ShopifySecret.objects.create(client=client, encrypted="x", fingerprint="0" * 64)
+
+
+def shop_domain(*domains: str) -> Callable[[Client], None]:
+    return lambda client: [ShopDomain.objects.create(client=client, domain=domain) for domain in domains] and None
+
+
 def entry_twice(**values: object) -> Callable[[Client], None]:
     def twice(client: Client) -> None:
         enter(client, seq=2, **values)
@@ -56,6 +65,10 @@ BREAKS: dict[str, Callable[[Client], None]] = {
     "client_balance_not_negative": client_row("balance", -1),
     "client_open_jobs_not_negative": client_row("open_jobs", -1),
     "client_max_open_jobs_range": client_row("max_open_jobs", 1_000_001),
+    "client_jobs_per_minute_range": client_row("jobs_per_minute", 0),
+    "shopify_secret_once": shopify_secret_twice,
+    "shop_domain_once": shop_domain("shop.example", "shop.example"),
+    "shop_domain_in_lower_case": shop_domain("Shop.example"),
     "client_no_empty_prefix": client_row("storage_prefixes", ["shop/", ""]),
     "client_empty_ledger_empty_balance": empty_ledger,
     "apikey_digest_is_sha256": lambda client: (
@@ -101,11 +114,7 @@ def test_every_constraint_of_the_app_has_a_case_above():
 
 def test_every_declared_constraint_and_trigger_is_in_the_database_and_validated(db):
     declared = {c.name for model in apps.get_app_config("billing").get_models() for c in model._meta.constraints}
-    known = {name for (name,) in sql("SELECT conname FROM pg_constraint WHERE convalidated")}
-    known |= {
-        name for (name,) in sql("SELECT relname FROM pg_class JOIN pg_index ON indexrelid = oid WHERE indisunique")
-    }
-    assert declared <= known
+    assert declared <= known_to_the_database()
     triggers = {
         (table, enabled)
         for table, enabled in sql("SELECT tgrelid::regclass::text, tgenabled FROM pg_trigger WHERE NOT tgisinternal")
@@ -125,7 +134,7 @@ def test_an_entry_has_a_known_kind_and_the_sign_of_its_kind(db, shop: Shop, kind
 def test_the_till_itself_cannot_go_below_zero_or_charge_a_job_twice(db, shop: Shop):
     with pytest.raises(IntegrityError, match="ledger_one_charge"), transaction.atomic():
         for _ in range(2):
-            ledger.charge(client_id=shop.client.pk, credits=1, entry_id=new_ulid(), reference="job")
+            ledger.charge(client=shop.client, credits=1, entry_id=new_ulid(), reference="job")
     assert shop.balance == 100
 
 

@@ -29,11 +29,11 @@ def chain(client: Client) -> list[tuple[int, str, int, int]]:
 
 
 def charge(client: Client, credits: int = 1, reference: str = "") -> int:
-    """Charge in a transaction of its own, as no order does, and say what the till says."""
+    """Charge in a transaction of its own, as no order does, and return the balance that the till says."""
+    own = Client(pk=client.pk)
     with transaction.atomic():
-        return ledger.charge(
-            client_id=client.pk, credits=credits, entry_id=new_ulid(), reference=reference or new_ulid()
-        )
+        ledger.charge(client=own, credits=credits, entry_id=new_ulid(), reference=reference or new_ulid())
+    return own.balance
 
 
 def test_a_grant_moves_the_balance_and_says_who_why_and_what_for(db, shop: Shop):

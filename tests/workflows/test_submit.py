@@ -234,6 +234,7 @@ def counts() -> tuple[int, ...]:
 
 def test_an_order_whose_log_row_cannot_be_written_leaves_nothing(own_database, shop: Shop):
     taken = new_ulid()
+    shop.client.read_again()
     draft_for(shop, taken).save()
     before = counts()
     with pytest.raises(IntegrityError, match="request_logs_pkey"):
@@ -257,7 +258,7 @@ def test_an_order_whose_job_cannot_be_written_leaves_nothing(own_database, shop:
     [("balance = 1, ledger_seq = 9", InsufficientCredits), ("max_open_jobs = 0", TooManyOpenJobs)],
 )
 def test_an_order_that_the_last_statement_refuses_leaves_nothing(own_database, shop: Shop, change: str, error: type):
-    shop.client.refresh_from_db()
+    shop.client.read_again()
     sql(f"UPDATE billing_client SET {change}")  # after authentication has read the row
     before = counts()
     with pytest.raises(error):
@@ -267,7 +268,7 @@ def test_an_order_that_the_last_statement_refuses_leaves_nothing(own_database, s
 
 def test_an_order_for_a_client_that_is_gone_leaves_nothing(own_database, shop: Shop):
     before = counts()
-    shop.client.refresh_from_db()
+    shop.client.read_again()
     shop.client.pk = 10**9
     with pytest.raises(Client.DoesNotExist):
         submit(shop, request_id=new_ulid())
@@ -275,7 +276,7 @@ def test_an_order_for_a_client_that_is_gone_leaves_nothing(own_database, shop: S
 
 
 def test_an_order_that_costs_less_than_nothing_is_refused_by_the_database(own_database, shop: Shop):
-    shop.client.refresh_from_db()
+    shop.client.read_again()
     with pytest.raises(IntegrityError, match="job_credits_cost_not_negative"):
         submit(shop, request_id=new_ulid(), credits=-5)
     nothing_was_ordered(shop)

@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 
 from workflows.engines import moods, palette, scenes
-from workflows.engines.base import File, Result, UnknownModel, quoted
+from workflows.engines.base import BUILT_IN, File, Result, check_model
 from workflows.engines.camera import Camera
+from workflows.engines.colors import parse_color
 from workflows.engines.images import png
 from workflows.engines.palette import Floats
 from workflows.engines.sets import build
@@ -17,7 +18,6 @@ from workflows.engines.sizes import parse_size
 from workflows.engines.stage import paint
 from workflows.engines.studio import Studio
 
-MODEL = "built-in"
 _MOST_COLORS = 6
 # JavaScript's numbers are exact below this, and the summary goes through them.
 _SEEDS = 2**53
@@ -31,11 +31,9 @@ def render(spec: Mapping[str, Any], *, default_seed: int) -> Result:
     UnknownColor and what `parse_size` raises.
     """
     cv2.setNumThreads(1)  # worker processes are the parallelism
-    model = spec.get("image_model")
-    if model is not None and model.strip().lower() != MODEL:
-        raise UnknownModel(asked=quoted(model), known=MODEL)
+    check_model(spec.get("image_model"))
     size = parse_size(resolution=spec.get("resolution"), aspect_ratio=spec.get("aspect_ratio"))
-    asked = list(dict.fromkeys(palette.parse_color(color) for color in spec.get("dominant_colors") or ()))
+    asked = list(dict.fromkeys(parse_color(color) for color in spec.get("dominant_colors") or ()))
     seed = _seed(default_seed if spec.get("seed") is None else spec["seed"])
     scene = scenes.understand(spec["scene_type"])
     found_moods, mood = moods.understand(spec["mood"])
@@ -53,7 +51,7 @@ def render(spec: Mapping[str, Any], *, default_seed: int) -> Result:
     )
     pixels = paint(camera, build(studio), vignette=mood.vignette, rng=studio.random("grain"))
     summary = {
-        "engine": MODEL,
+        "engine": BUILT_IN,
         "seed": seed,
         "width": size.width,
         "height": size.height,

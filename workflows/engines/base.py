@@ -27,6 +27,15 @@ class UnknownModel(EngineError):
     code = "unknown_model"
 
 
+BUILT_IN = "built-in"
+
+
+def check_model(model: str | None) -> None:
+    """Raise UnknownModel where there is no such model; None means the built-in one."""
+    if model is not None and model.strip().lower() != BUILT_IN:
+        raise UnknownModel(asked=quoted(model), known=BUILT_IN)
+
+
 @dataclass(frozen=True)
 class File:
     """One image that an engine made. `details` is JSON-able and says what is particular to this file."""

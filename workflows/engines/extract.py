@@ -12,6 +12,7 @@ from PIL import ImageColor
 
 from workflows.engines import palette, words
 from workflows.engines.base import EngineError, File, Result
+from workflows.engines.colors import SHOP_COLORS, parse_color
 from workflows.engines.foreground import alpha_of
 from workflows.engines.images import png, read_photo
 from workflows.engines.palette import Bytes, Floats
@@ -140,8 +141,8 @@ def _nearest_owner(labels: NDArray[Any], large: list[int]) -> NDArray[Any]:
 
 def _named_colors(text: str) -> set[str]:
     """Return the colours (#rrggbb) that the text names."""
-    names = dict.fromkeys((*palette.SHOP_COLORS, *ImageColor.colormap), ())
-    return {palette.parse_color(name) for name in words.find(text, names)}
+    names = dict.fromkeys((*SHOP_COLORS, *ImageColor.colormap), ())
+    return {parse_color(name) for name in words.find(text, names)}
 
 
 def _agreement(item: _Item, wanted: set[str]) -> float:

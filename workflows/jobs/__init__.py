@@ -8,15 +8,19 @@ from workflows.jobs.accept import submit
 from workflows.jobs.attempts import Attempt, claim, fail, heartbeat, succeed
 from workflows.jobs.queue import reserve
 from workflows.jobs.refunds import refund
+from workflows.jobs.replays import Once, order_digest, replayed
 from workflows.jobs.sweeping import SWEEP_LIMIT, sweep
 
 __all__ = [
     "SWEEP_LIMIT",
     "Attempt",
+    "Once",
     "claim",
     "fail",
     "heartbeat",
+    "order_digest",
     "refund",
+    "replayed",
     "reserve",
     "submit",
     "succeed",

@@ -12,7 +12,7 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 from workflows.engines import moods, scenes
 from workflows.engines.background import render
 from workflows.engines.base import EngineError
-from workflows.engines.palette import SHOP_COLORS, parse_color
+from workflows.engines.colors import SHOP_COLORS, parse_color
 
 SPEC = {"scene_type": "podium", "mood": "calm", "resolution": "320x320"}
 
