@@ -40,12 +40,7 @@ class RequestLogMiddleware:
         if (
             request.method in LOGGED_METHODS and request.path.startswith("/v1/") and not request.logged  # type: ignore[attr-defined]
         ):
-            entry = draft(
-                request,
-                status=response.status_code,
-                code=getattr(response, "error_code", ""),
-                job_id=getattr(request, "job_id", ""),
-            )
+            entry = draft(request, status=response.status_code, code=getattr(response, "error_code", ""))
             try:
                 _write(entry)
             except Error:

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import BadRequest, RequestDataTooBig
+from django.http import UnreadablePostError
 
 # The most that is drained of one body, in bytes; a client that announces more is cut off.
 DRAINED = 8 * 1024 * 1024
@@ -33,15 +34,15 @@ class Body:
     def read(self, size: int) -> bytes:
         """Return `size` bytes, or fewer where a chunked body ends.
 
-        Raises BadRequest for a declared length that is not reached and for other codings than chunked, and
-        RequestDataTooBig for a chunked body beyond the limit.
+        Raises UnreadablePostError for a declared length that is not reached, RequestDataTooBig for a chunked body
+        beyond the limit, and BadRequest for another coding than chunked.
         """
         if self.coding not in ("", "chunked"):
             raise BadRequest("the transfer coding is unknown")
         data: bytes = self.input.read(size)
         self.left -= len(data)
         if not self.coding and len(data) < size:
-            raise BadRequest("the body broke off")
+            raise UnreadablePostError("the body broke off")
         if self.coding and self.left == 0 and self.input.read(1):
             raise RequestDataTooBig
         return data
