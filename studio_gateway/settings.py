@@ -68,6 +68,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "drf_spectacular",
+    "drf_spectacular_sidecar",
     "django_q",
     "pgtrigger",
 ]
@@ -157,14 +158,21 @@ REST_FRAMEWORK = {
     "DEFAULT_METADATA_CLASS": None,
 }
 
+# The API document, written as the published contract is.
 SPECTACULAR_SETTINGS = {
     "TITLE": "Studio Gateway",
-    "DESCRIPTION": "AI image workflows for e-commerce, sold by the credit.",
-    "VERSION": "1",
+    "VERSION": "1.0",
     "OAS_VERSION": "3.1.0",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SERVE_AUTHENTICATION": [],
-    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "GENERIC_ADDITIONAL_PROPERTIES": "bool",
+    "ENUM_NAME_OVERRIDES": {"JobStatus": "workflows.models.Job.Status"},
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "SORT_OPERATIONS": False,
+    "SORT_OPERATION_PARAMETERS": False,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "studio_gateway.api.documentation.introduction",
+        "studio_gateway.api.openapi.as_published",
+    ],
 }
 
 

@@ -1,15 +1,16 @@
 from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularJSONAPIView
 
-from studio_gateway.api import openapi  # noqa: F401 — registers itself; here, because commands need not wait for it
+from studio_gateway.api.openapi import docs_page, openapi_json
 
 admin.autodiscover()
 
 urlpatterns = [
     path("", include("workflows.urls")),
-    path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
+    path("openapi.json", openapi_json, name="openapi"),
+    path("docs", docs_page, {"page": "docs"}, name="docs"),
+    path("redoc", docs_page, {"page": "redoc"}, name="redoc"),
     path("admin/", admin.site.urls),
     re_path("^(admin)?$", RedirectView.as_view(url="/admin/")),
 ]

@@ -12,7 +12,13 @@ from tests.gateway import Gateway
 from workflows import offers
 
 # Files whose tests take a minute of waiting between them. They go first: begun last, all else would be waited for.
-LONG = ("test_worker_processes.py", "test_up.py", "test_support_stories.py", "test_embedded_postgres.py")
+LONG = (
+    "test_worker_processes.py",
+    "test_up.py",
+    "test_support_stories.py",
+    "test_embedded_postgres.py",
+    "test_schemathesis.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

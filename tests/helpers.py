@@ -1,5 +1,6 @@
 """What the tests of several apps share: orders without HTTP, threads that start together, refusals by name."""
 
+import io
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -8,8 +9,11 @@ from typing import Any
 
 import psycopg
 import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.db import Error, connection, transaction
 from django.test import Client as HttpClient
+from PIL import Image
 
 from billing.models import Client, LedgerEntry
 from requestlog.models import RequestLog
@@ -66,6 +70,15 @@ def over_the_wire(gateway: Gateway, request: bytes) -> tuple[int, dict[str, str]
         status = int(answer.readline().split()[1])
         lines = iter(answer.readline, b"\r\n")
         return status, {k.lower(): v.strip() for k, _, v in (line.decode().partition(":") for line in lines)}
+
+
+def photo_of_a_person(shop: Shop) -> str:
+    """Put a photo into storage where the client may read it; return its key."""
+    from skimage import data  # takes long, and few tests need it
+
+    photo = io.BytesIO()
+    Image.fromarray(data.astronaut()).save(photo, "JPEG", quality=92)
+    return default_storage.save(f"clients/{shop.client.pk}/person.jpg", ContentFile(photo.getvalue()))
 
 
 def books_are_right(client: Client) -> None:

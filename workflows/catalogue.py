@@ -7,6 +7,7 @@ To add one: a serializer for its body, a function that performs it, an entry her
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from billing.models import Client
@@ -38,10 +39,16 @@ class Definition:
     """
 
     name: str
+    summary: str  # for the API document
     serializer: type[StrictSerializer]
     scope: Callable[[dict[str, Any]], tuple[str | None, str | None]]
     faults: Callable[[Client, dict[str, Any]], Iterator[Fault]]
     perform: Callable[[Order], Result]
+
+    @cached_property
+    def validator(self) -> StrictSerializer:
+        """Checks any number of bodies, in any number of threads, with `run_validation`; to be made it takes longer."""
+        return self.serializer()
 
 
 def _background_scope(spec: dict[str, Any]) -> tuple[str | None, str | None]:
@@ -97,6 +104,7 @@ DEFINITIONS = {
     for definition in (
         Definition(
             name="background-generator",
+            summary="Dispatch a background-generator workflow",
             serializer=BackgroundGeneratorRequest,
             scope=_background_scope,
             faults=_background_faults,
@@ -104,6 +112,7 @@ DEFINITIONS = {
         ),
         Definition(
             name="extract",
+            summary="Dispatch an extract-trial-items workflow",
             serializer=ExtractTrialItemsRequest,
             scope=lambda spec: (None, None),
             faults=_extract_faults,

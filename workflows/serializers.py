@@ -1,4 +1,7 @@
-"""The bodies that the published contract names, one serializer per component, fields in its order."""
+"""Bodies of requests and answers; those that the published contract names are named so, with its fields in its order.
+
+What stands here as name, docstring, label and help_text stands in the API document.
+"""
 
 from typing import Any
 
@@ -13,7 +16,8 @@ from studio_gateway.api.fields import (
     StrictSerializer,
     StrictString,
 )
-from workflows.models import Job, Output
+from studio_gateway.api.serializers import ValidationError
+from workflows.models import Job
 
 
 class BackgroundGeneratorRequest(StrictSerializer):
@@ -49,7 +53,7 @@ class ExtractTrialItemsRequest(StrictSerializer):
     extraction_context = ExtractionContext(required=False, allow_null=True)
 
 
-class WorkflowAcceptedResponse(serializers.ModelSerializer[Job]):
+class WorkflowAcceptedResponse(serializers.Serializer[Job]):
     """Returned synchronously from any POST /v1/{name} (202)."""
 
     request_id = serializers.CharField(help_text="26-char ULID — correlates with the row in request_logs.")
@@ -63,16 +67,12 @@ class WorkflowAcceptedResponse(serializers.ModelSerializer[Job]):
         help_text="Credits deducted from the calling client. Refunded automatically on any failure path."
     )
 
-    class Meta:
-        model = Job
-        fields = ["request_id", "job_id", "status", "credits_cost"]
-
 
 class RefusalSerializer(serializers.Serializer[Any]):
     """Why an order would be refused, as its answer would say it."""
 
-    code = serializers.CharField()
-    detail = serializers.CharField(source="*")
+    code = serializers.CharField(help_text="For programs.")
+    detail = serializers.CharField(source="*", help_text="For people.")
 
 
 class DryRunResponse(serializers.Serializer[Any]):
@@ -81,73 +81,67 @@ class DryRunResponse(serializers.Serializer[Any]):
     credits_cost = serializers.IntegerField(help_text="Credits that the order would cost.")
     balance = serializers.IntegerField(help_text="The client's balance now, in credits.")
     balance_after = serializers.IntegerField(help_text="The balance after the order; as it is now if it were refused.")
-    would_be_accepted = serializers.BooleanField()
-    refusal = RefusalSerializer(allow_null=True)
+    would_be_accepted = serializers.BooleanField(help_text="Whether the order would be answered with a 202 now.")
+    refusal = RefusalSerializer(allow_null=True, help_text="What it would be refused with; null where it would not.")
     warnings = serializers.SerializerMethodField(
         help_text="Values that no engine can do: an order with one of them is accepted, fails, and is refunded."
     )
 
+    @extend_schema_field(ValidationError(many=True))
     def get_warnings(self, trial: Any) -> list[dict[str, Any]]:
         return [{"loc": ["body", *loc], "msg": error.message, "type": error.code} for loc, error in trial.warnings]
 
 
-class OutputSerializer(serializers.ModelSerializer[Output]):
-    """One file that a job made; `url` is signed and expires."""
+class OutputSerializer(serializers.Serializer[Any]):
+    """One file that a job made."""
 
-    url = serializers.SerializerMethodField()
-
-    class Meta:
-        model = Output
-        fields = ["name", "url", "content_type", "size", "sha256", "width", "height", "details"]
-
-    def get_url(self, output: Output) -> str:
-        return output.url
+    name = serializers.CharField(help_text="File name, unique in its job.")
+    url = serializers.CharField(help_text="Where to GET the file, without a key; signed, and good for an hour.")
+    content_type = serializers.CharField(help_text="Media type of the file.")
+    size = serializers.IntegerField(help_text="Bytes.")
+    sha256 = serializers.CharField(help_text="SHA-256 of the file, in hexadecimal digits.")
+    width = serializers.IntegerField(help_text="Pixels.")
+    height = serializers.IntegerField(help_text="Pixels.")
+    details = serializers.DictField(
+        help_text="What is particular to this file; of an extracted item its `box` in the photo: x, y, width and "
+        "height, in pixels from the top left."
+    )
 
 
 class JobErrorSerializer(serializers.Serializer[Any]):
     """Why a job failed."""
 
-    code = serializers.CharField()
-    message = serializers.CharField()
+    code = serializers.CharField(source="error_code", help_text="For programs, like `unknown_resolution`.")
+    message = serializers.CharField(source="error_message", help_text="For people; says what would work.")
 
 
-class JobSerializer(serializers.ModelSerializer[Job]):
+class JobSerializer(serializers.Serializer[Job]):
     """A job as its client sees it."""
 
-    job_id = serializers.CharField(source="id")
-    test = serializers.BooleanField(source="is_test")
-    credits_charged = serializers.IntegerField(source="credits_cost")
-    credits_refunded = serializers.SerializerMethodField()
-    attempts = serializers.IntegerField(source="attempt")
-    error = serializers.SerializerMethodField()
-    outputs = OutputSerializer(many=True)
-
-    class Meta:
-        model = Job
-        fields = [
-            "job_id",
-            "request_id",
-            "workflow",
-            "status",
-            "test",
-            "spec",
-            "credits_cost",
-            "credits_charged",
-            "credits_refunded",
-            "accepted_at",
-            "started_at",
-            "ended_at",
-            "deadline_at",
-            "attempts",
-            "max_attempts",
-            "error",
-            "summary",
-            "outputs",
-        ]
+    job_id = serializers.CharField(source="id", help_text="26-character ULID of the job.")
+    request_id = serializers.CharField(allow_null=True, help_text="26-character ULID of the request that ordered it.")
+    workflow = serializers.CharField(help_text="The workflow that was ordered, as in its path.")
+    status = serializers.ChoiceField(
+        choices=Job.Status.choices, help_text="NOT_STARTED and IN_PROGRESS are open; SUCCESS and FAILURE are final."
+    )
+    test = serializers.BooleanField(source="is_test", help_text="Whether it was ordered with a test key, for nothing.")
+    spec = serializers.DictField(help_text="The order's body, with its defaults and without unknown fields.")
+    credits_cost = serializers.IntegerField(help_text="What the job costs, in credits.")
+    credits_charged = serializers.IntegerField(source="credits_cost", help_text="Credits deducted when it was ordered.")
+    credits_refunded = serializers.SerializerMethodField(help_text="Credits given back: all that was charged, or 0.")
+    accepted_at = serializers.DateTimeField(help_text="When it was ordered, in UTC like all times.")
+    started_at = serializers.DateTimeField(allow_null=True, help_text="When its first attempt began.")
+    ended_at = serializers.DateTimeField(allow_null=True, help_text="When it came to SUCCESS or FAILURE.")
+    deadline_at = serializers.DateTimeField(help_text="When it fails and is refunded if it is still open.")
+    attempts = serializers.IntegerField(source="attempt", help_text="Attempts begun so far.")
+    max_attempts = serializers.IntegerField(help_text="Attempts that it may have.")
+    error = serializers.SerializerMethodField(help_text="Why it failed; null unless it did.")
+    summary = serializers.DictField(help_text="What the engine understood and made; empty until SUCCESS.")
+    outputs = OutputSerializer(many=True, help_text="The files that it made, in order; none until SUCCESS.")
 
     def get_credits_refunded(self, job: Job) -> int:
         return 0 if job.refund_id is None else job.credits_cost
 
     @extend_schema_field(JobErrorSerializer(allow_null=True))
     def get_error(self, job: Job) -> dict[str, str] | None:
-        return {"code": job.error_code, "message": job.error_message} if job.error_code else None
+        return JobErrorSerializer(job).data if job.error_code else None

@@ -4,7 +4,6 @@ from typing import Any
 from django.core.files.storage import default_storage
 from django.db.models import Prefetch
 from django.http import FileResponse, Http404, HttpRequest
-from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,7 +13,7 @@ from billing.authentication import OrderAuthentication, authenticated
 from requestlog.entries import draft
 from studio_gateway.api.fields import StrictSerializer
 from studio_gateway.api.parameters import flag, idempotency_key
-from workflows import jobs, offers
+from workflows import documentation, jobs, offers
 from workflows.catalogue import Definition
 from workflows.models import Job, Output
 from workflows.serializers import DryRunResponse, JobSerializer, WorkflowAcceptedResponse
@@ -24,23 +23,28 @@ from workflows.storage import signature_holds
 class SubmitView(APIView):
     """Accept an order of one workflow: POST /v1/{name}."""
 
+    schema = documentation.OrderSchema()
     authentication_classes = [OrderAuthentication]
     definition: Definition = None  # type: ignore[assignment]  # given to as_view()
 
     def get_serializer_class(self) -> type[StrictSerializer]:
+        """For the API document."""
         return self.definition.serializer
 
-    @extend_schema(
-        auth=[{"HTTPBearer": []}],  # type: ignore[list-item]
-        responses={202: WorkflowAcceptedResponse},
-    )
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
+        """Let an empty body be parsed, and refused: DRF would take it for an empty object."""
+        wrapped = super().initialize_request(request, *args, **kwargs)
+        wrapped._stream = request  # type: ignore[assignment]  # only its being there is looked at
+        return wrapped
+
+    @documentation.order
     def post(self, request: Request) -> Response:
         client, credentials = authenticated(request)
         dry_run = flag(request, "dry_run")
         once = None if dry_run else self._once(request)
         if once and (job := jobs.replayed(client=client, once=once)):
             return _accepted(request, job)
-        spec = self.get_serializer_class()().run_validation(request.data)
+        spec = self.definition.validator.run_validation(request.data)
         order = {"definition": self.definition, "spec": spec, "credentials": credentials}
         if dry_run:
             return Response(DryRunResponse(offers.try_out(client=client, **order)).data)
@@ -96,15 +100,27 @@ def _accepted(request: Request, job: Job) -> Response:
 
 
 class JobView(APIView):
-    """What became of an order: GET /v1/jobs/{job_id} and /v1/requests/{request_id}."""
+    """What became of an order."""
 
-    @extend_schema(responses=JobSerializer)
-    def get(self, request: Request, **ids: Any) -> Response:
-        outputs = Prefetch("outputs", Output.objects.order_by("position"))
-        job = Job.objects.filter(client=authenticated(request)[0], **ids).prefetch_related(outputs).first()
-        if job is None:
-            raise Http404
-        return Response(JobSerializer(job).data)
+    @documentation.job
+    def get(self, request: Request, job_id: str) -> Response:
+        return _job(request, pk=job_id)
+
+
+class RequestView(APIView):
+    """What became of the order that this request made; the same answer as by `job_id`."""
+
+    @documentation.request
+    def get(self, request: Request, request_id: str) -> Response:
+        return _job(request, request_id=request_id)
+
+
+def _job(request: Request, **ids: str) -> Response:
+    outputs = Prefetch("outputs", Output.objects.order_by("position"))
+    job = Job.objects.filter(client=authenticated(request)[0], **ids).prefetch_related(outputs).first()
+    if job is None:
+        raise Http404
+    return Response(JobSerializer(job).data)
 
 
 def file_view(request: HttpRequest, key: str) -> FileResponse:

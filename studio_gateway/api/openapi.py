@@ -1,8 +1,25 @@
-"""What drf-spectacular cannot see for itself."""
+"""The API document, /openapi.json: generated from views and serializers, written as the published contract is."""
 
+import json
+from functools import cache
+from threading import Lock
 from typing import Any
 
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import conditional_page, require_safe
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.generators import SchemaGenerator
+
+Schema = dict[str, Any]
+
+# What is said of a value and not of one of its types: it stands beside an anyOf, not in it.
+REMARKS = ("title", "description", "default")
+
+# Both pages style their elements one by one; Redoc searches in a worker.
+DOCS_POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; worker-src blob:"
+
+_generating = Lock()
 
 
 class HTTPBearer(OpenApiAuthenticationExtension):
@@ -11,3 +28,74 @@ class HTTPBearer(OpenApiAuthenticationExtension):
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
         return {"type": "http", "scheme": "bearer"}
+
+
+def document() -> bytes:
+    """Return the document, which is generated once in each process."""
+    with _generating:  # the first generation loads drf-spectacular's extensions, which only one thread at a time can do
+        return _generated()
+
+
+@cache
+def _generated() -> bytes:
+    return json.dumps(SchemaGenerator().get_schema(public=True), ensure_ascii=False).encode()
+
+
+@require_safe
+@conditional_page
+def openapi_json(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(document(), content_type="application/json")
+
+
+@require_safe
+def docs_page(request: HttpRequest, page: str) -> HttpResponse:
+    """Show the document with Swagger UI (`docs`) or Redoc (`redoc`), whose code asks no other host than this one."""
+    response = render(request, f"docs/{page}.html", {"page": page})
+    response["Content-Security-Policy"] = DOCS_POLICY
+    return response
+
+
+def as_published(result: Schema, **_: Any) -> Schema:
+    """Rewrite drf-spectacular's OpenAPI 3.1 into the contract's: the same meaning, in pydantic's words."""
+    schemas = result["components"]["schemas"]
+    for name, schema in schemas.items():
+        schemas[name] = {**_schema(schema), "title": name}
+    for operations in result["paths"].values():
+        for operation in operations.values():
+            for parameter in operation.get("parameters", ()):
+                parameter.setdefault("required", False)
+                parameter["schema"] = _titled(parameter["name"], parameter["schema"])
+    return result
+
+
+def _schema(schema: Schema) -> Schema:
+    """Rewrite a schema and those in it: null by anyOf, bounds as floats, `required` in the order of the properties."""
+    schema = {key: value for key, value in schema.items() if key != "readOnly"}
+    for bound in {"minimum", "maximum"} & schema.keys():
+        schema[bound] = float(schema[bound])
+    if "items" in schema:
+        schema["items"] = _schema(schema["items"])
+    if "properties" in schema:
+        required = schema.pop("required", ())
+        schema["properties"] = {name: _titled(name, part) for name, part in schema["properties"].items()}
+        if required:
+            schema["required"] = [name for name in schema["properties"] if name in required]
+    match schema:
+        case {"allOf": [reference]}:
+            del schema["allOf"]
+            return {**reference, **schema}
+        case {"oneOf": alternatives}:
+            del schema["oneOf"]
+            return {"anyOf": [_schema(alternative) for alternative in alternatives], **schema}
+        case {"type": [kind, "null"]}:
+            remarks = {key: schema.pop(key) for key in REMARKS if key in schema}
+            return {"anyOf": [{**schema, "type": kind}, {"type": "null"}], **remarks}
+    return schema
+
+
+def _titled(name: str, schema: Schema) -> Schema:
+    """Rewrite the schema of a property or parameter, and title it by its name unless it is a component of its own."""
+    schema = _schema(schema)
+    if any("$ref" in part for part in (schema, *schema.get("anyOf", ()))):
+        return schema
+    return {"title": name.replace("_", " ").title(), **schema}

@@ -34,22 +34,28 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def staff(gateway: Gateway, chromium: Browser) -> Iterator[Page]:
-    """A page of somebody who has signed in to the console; fails on errors and on requests to any other host."""
-    get_user_model().objects.filter(username="grace").delete()
-    get_user_model().objects.create_superuser("grace", password="correct horse")
+def page(gateway: Gateway, chromium: Browser) -> Iterator[Page]:
+    """A page of somebody's; fails on errors and on requests to any other host."""
     context = chromium.new_context(viewport={"width": 1440, "height": 900})
     page, wrong = context.new_page(), []
     page.set_default_timeout(10_000)
-    ours = (f"{gateway.url}/", "data:")
+    ours = (f"{gateway.url}/", f"blob:{gateway.url}/", "data:")
     page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("request", lambda request: None if request.url.startswith(ours) else wrong.append(request.url))
+    yield page
+    context.close()
+    assert wrong == []
+
+
+@pytest.fixture
+def staff(gateway: Gateway, page: Page) -> Page:
+    """The page of somebody who has signed in to the console."""
+    get_user_model().objects.filter(username="grace").delete()
+    get_user_model().objects.create_superuser("grace", password="correct horse")
     page.goto(f"{gateway.url}/admin/")
     page.get_by_label("Username").fill("grace")
     page.get_by_label("Password").fill("correct horse")
     page.get_by_role("button", name="Log in").click()
     page.wait_for_url(f"{gateway.url}/admin/")
-    yield page
-    context.close()
-    assert wrong == []
+    return page

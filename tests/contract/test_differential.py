@@ -140,9 +140,9 @@ class Bodies(random.Random):
             case 2:
                 return body.replace(b'"', b"'")
             case 3:
-                return self.choice([b" ", b"null", b'"scene_type"', b"{}", b"[]", b"7", b"{}{}"])
+                return self.choice([b"", b" ", b"null", b'"scene_type"', b"{}", b"[]", b"7", b"{}{}"])
             case 4:
-                return body[: place + 1]
+                return body[:place]
             case 5:
                 return body[: place + 1] + body[place + 2 :]
         noise = [b"\xff", b"\xc0\x80", b"\xed\xa0\x80", b"\0", b",", b"]", b"}", b'"', b" "]

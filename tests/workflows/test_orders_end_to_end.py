@@ -9,11 +9,10 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from PIL import Image
-from skimage import data
 
 from tests.conftest import Shop
 from tests.gateway import Gateway
-from tests.helpers import books_are_right
+from tests.helpers import books_are_right, photo_of_a_person
 
 
 def test_a_background_is_ordered_paid_for_made_and_downloaded(gateway: Gateway, shop: Shop):
@@ -33,11 +32,8 @@ def test_a_background_is_ordered_paid_for_made_and_downloaded(gateway: Gateway, 
 
 
 def test_the_items_on_a_photo_of_a_person_are_cut_out(gateway: Gateway, shop: Shop):
-    photo = io.BytesIO()
-    Image.fromarray(data.astronaut()).save(photo, "JPEG", quality=92)
-    key = default_storage.save(f"clients/{shop.client.pk}/person.jpg", ContentFile(photo.getvalue()))
     context = {"max_items": 2, "product_name": "orange flight suit"}
-    order = {"trial_image": key, "extraction_context": context}
+    order = {"trial_image": photo_of_a_person(shop), "extraction_context": context}
     accepted = gateway.call("POST", "/v1/extract", order, key=shop.key)
     job = gateway.finished(accepted.json["job_id"], key=shop.key)
     assert job["status"] == "SUCCESS", job
