@@ -154,6 +154,8 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "studio_gateway.api.errors.exception_handler",
     "UNAUTHENTICATED_USER": None,
+    # OPTIONS is refused like any method that is not offered.
+    "DEFAULT_METADATA_CLASS": None,
 }
 
 # The API document, written as the published contract is.
@@ -247,7 +249,13 @@ Q_CLUSTER = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "formatters": {
+        "line": {
+            "class": "studio_gateway.logs.Formatter",
+            "format": "{asctime} {levelname} {name} {request_id}{message}",
+            "style": "{",
+        }
+    },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
