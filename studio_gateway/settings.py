@@ -154,8 +154,6 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "studio_gateway.api.errors.exception_handler",
     "UNAUTHENTICATED_USER": None,
-    # OPTIONS is refused like any method that is not offered.
-    "DEFAULT_METADATA_CLASS": None,
 }
 
 # The API document, written as the published contract is.
@@ -264,6 +262,8 @@ LOGGING = {
         "django-q": {"level": "WARNING"},
         # A 4xx is logged as a row of request_logs.
         "django.request": {"level": "ERROR"},
+        # Anybody can send a made-up Host, and each would be a traceback.
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
     },
 }
 
