@@ -9,7 +9,7 @@ from django.http import UnreadablePostError
 
 # The most that is drained of one body, in bytes; a client that announces more is cut off.
 DRAINED = 8 * 1024 * 1024
-# A client may never send what it announced, and reading knows no timeout: half of the threads wait for none.
+# A client may never send what it announced, and a read cannot be timed out: at most half of the threads drain.
 draining = threading.Semaphore(settings.WEB_THREADS // 2)
 
 
