@@ -80,8 +80,7 @@ class RequestLogAdmin(RecordAdmin):
 
     @display(description="Bytes received")
     def size(self, log: RequestLog) -> str:
-        kept = len(log.body)
-        return f"{log.body_size}" if kept == log.body_size else f"{log.body_size}, of which the first {kept} are kept"
+        return f"{log.body_size}" + (", of which the first 64 KiB are kept" if log.body_truncated else "")
 
     @display(description="Text")
     def text(self, log: RequestLog) -> SafeString | None:

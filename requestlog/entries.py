@@ -3,25 +3,27 @@
 import contextlib
 import time
 
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import BadRequest, RequestDataTooBig
 from django.http import HttpRequest
 from django.http.request import RawPostDataException, UnreadablePostError
 
 from requestlog.models import RequestLog
+from studio_gateway.logs import masked
 
 BODY_LIMIT = 64 * 1024
 
 
-def draft(request: HttpRequest, *, status: int, code: str = "", job_id: str = "") -> RequestLog:
+def draft(request: HttpRequest, *, status: int, code: str = "") -> RequestLog:
     """Return the unsaved row for `request`, answered with `status`.
 
     Nothing in it can make its insert fail: text is cut and freed of what PostgreSQL refuses, the body stays bytes. The
-    query string is left out, because it can hold signatures; so is the body of whoever did not authenticate.
+    query string is left out, because it can hold signatures; so is the body of whoever did not authenticate. Secrets
+    elsewhere, where a client put them by mistake, are masked.
     """
     client, credentials = getattr(request, "authenticated", (None, None))
     body = b""
     if client is not None:
-        with contextlib.suppress(RequestDataTooBig, RawPostDataException, UnreadablePostError):
+        with contextlib.suppress(BadRequest, RequestDataTooBig, RawPostDataException, UnreadablePostError):
             body = request.body
     return RequestLog(
         request_id=request.request_id,  # type: ignore[attr-defined]
@@ -32,14 +34,15 @@ def draft(request: HttpRequest, *, status: int, code: str = "", job_id: str = ""
         duration_ms=round((time.monotonic() - request.started) * 1000),  # type: ignore[attr-defined]
         client_id=None if client is None else client.pk,
         api_key_prefix="" if credentials is None else credentials.key_prefix,
-        job_id=job_id,
+        job_id=request.job_id,  # type: ignore[attr-defined]
         remote_addr=_text(request.META.get("REMOTE_ADDR", ""), limit=64),
         user_agent=_text(request.META.get("HTTP_USER_AGENT", ""), limit=200),
-        body=body[:BODY_LIMIT],
+        body=masked(body.decode("latin-1"), limit=BODY_LIMIT).encode("latin-1"),
         body_size=len(body),
+        body_truncated=len(body) > BODY_LIMIT,
     )
 
 
 def _text(value: str, *, limit: int) -> str:
-    """Cut `value`, and write NULs and lone surrogates as escapes: PostgreSQL's text holds neither."""
-    return value[:limit].replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode()[:limit]
+    """Cut and mask `value`, and write NULs and lone surrogates as escapes: PostgreSQL's text holds neither."""
+    return masked(value, limit=limit).replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode()[:limit]

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 
 from requestlog.entries import draft
 from requestlog.models import RequestLog
+from studio_gateway import logs
 from studio_gateway.ids import new_ulid
 
 logger = logging.getLogger(__name__)
@@ -19,7 +20,7 @@ class RequestLogMiddleware:
 
     An accepted order has been logged in the transaction that accepted it (`request.logged`); all else is logged here,
     after it was answered. A row that stands already is left alone: when a commit's acknowledgement is lost, the
-    order's own row is the truth.
+    order's own row is the truth. A view whose answer names a job that another request ordered sets `request.job_id`.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -29,22 +30,22 @@ class RequestLogMiddleware:
         request.request_id = new_ulid()  # type: ignore[attr-defined]
         request.started = time.monotonic()  # type: ignore[attr-defined]
         request.logged = False  # type: ignore[attr-defined]
+        request.job_id = ""  # type: ignore[attr-defined]
+        logs.request_id.set(request.request_id)  # type: ignore[attr-defined]
         response = self.get_response(request)
         response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
+        if not response.streaming:
+            # Without, an answer ends when its connection has been drained (studio_gateway/body.py).
+            response.headers.setdefault("Content-Length", str(len(response.content)))
         if (
             request.method in LOGGED_METHODS and request.path.startswith("/v1/") and not request.logged  # type: ignore[attr-defined]
         ):
-            entry = draft(
-                request,
-                status=response.status_code,
-                code=getattr(response, "error_code", ""),
-                job_id=getattr(request, "job_id", ""),
-            )
+            entry = draft(request, status=response.status_code, code=getattr(response, "error_code", ""))
             try:
                 _write(entry)
             except Error:
                 # The answer stands; P6 speaks of requests answered while the database was up.
-                logger.exception("request %s was not logged", entry.request_id)
+                logger.exception("the request was not logged")
         return response
 
 

@@ -9,8 +9,8 @@ class RequestLog(models.Model):
     """One API request and how it was answered.
 
     No foreign keys point here or away: rows are pruned by age, and a refused request must always find room. The body
-    is bytes, as received, so that nothing a client sends can make the insert fail; it is kept for authenticated
-    requests only.
+    is bytes, as received but for masked secrets, so that nothing a client sends can make the insert fail; it is kept
+    for authenticated requests only.
     """
 
     request_id = ULIDField(primary_key=True)
@@ -27,6 +27,7 @@ class RequestLog(models.Model):
     user_agent = models.CharField(max_length=200, blank=True)
     body = models.BinaryField()
     body_size = models.IntegerField(help_text="Bytes received; the body above holds at most the first 64 KiB of them.")
+    body_truncated = models.BooleanField(db_default=False, help_text="Whether more was received than the body holds.")
 
     class Meta:
         db_table = "request_logs"

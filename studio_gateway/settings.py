@@ -247,7 +247,13 @@ Q_CLUSTER = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "formatters": {
+        "line": {
+            "class": "studio_gateway.logs.Formatter",
+            "format": "{asctime} {levelname} {name} {request_id}{message}",
+            "style": "{",
+        }
+    },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
@@ -256,6 +262,8 @@ LOGGING = {
         "django-q": {"level": "WARNING"},
         # A 4xx is logged as a row of request_logs.
         "django.request": {"level": "ERROR"},
+        # Anybody can send a made-up Host, and each would be a traceback.
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
     },
 }
 

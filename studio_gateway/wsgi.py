@@ -5,9 +5,14 @@ connection warm in each process; `max_size` is one a thread and one to spare.
 """
 
 import os
+from collections.abc import Iterator
+from typing import Any
 
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
+
+from studio_gateway import logs
+from studio_gateway.body import Body
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "studio_gateway.settings")
 
@@ -15,4 +20,23 @@ database = settings.DATABASES["default"]
 database["CONN_MAX_AGE"] = 0  # the pool keeps them instead
 database.setdefault("OPTIONS", {})["pool"] = {"min_size": 1, "max_size": settings.WEB_THREADS + 1, "timeout": 10}
 
-application = get_wsgi_application()
+handler = get_wsgi_application()
+
+
+def application(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+    """Let Django answer, then read the rest of the body; the latter after the response, which may not wait for it."""
+    media_type = environ.get("CONTENT_TYPE", "")
+    if "charset" in media_type.lower():
+        # JSON has none. Django would decode the query string with it, and fail before any error handler is there.
+        environ["CONTENT_TYPE"] = media_type.partition(";")[0]
+    body = environ["wsgi.input"] = Body(environ)
+    return _answer(handler(environ, start_response), body)
+
+
+def _answer(response: Any, body: Body) -> Iterator[bytes]:
+    try:
+        yield from response
+    finally:
+        response.close()
+        logs.request_id.set("")
+        body.drain()

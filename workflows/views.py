@@ -7,12 +7,12 @@ from django.http import FileResponse, Http404, HttpRequest
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from billing.authentication import OrderAuthentication, authenticated
 from requestlog.entries import draft
 from studio_gateway.api.fields import StrictSerializer
 from studio_gateway.api.parameters import flag, idempotency_key
+from studio_gateway.api.views import APIView
 from workflows import documentation, jobs, offers
 from workflows.catalogue import Definition
 from workflows.models import Job, Output

@@ -49,14 +49,21 @@ def test_a_body_of_json_is_laid_out(db):
     "body", [HOSTILE.encode(), b"\xff\xfe\x00{", b"[" * 60_000, b'{"a": "' + HOSTILE.replace('"', "'").encode() + b'"}']
 )
 def test_a_hostile_body_is_shown_as_text(db, body: bytes):
-    row = log(body=body, body_size=len(body) + 1, user_agent=HOSTILE, path=f"/v1/{HOSTILE}", code="x_" + HOSTILE[:50])
+    row = log(
+        body=body,
+        body_size=70_000,
+        body_truncated=True,
+        user_agent=HOSTILE,
+        path=f"/v1/{HOSTILE}",
+        code="x_" + HOSTILE[:50],
+    )
     browser = signed_in()
     for path in (PATH, f"{PATH}{row.pk}/change/"):
         answer = browser.get(path)
         assert answer.status_code == 200
         assert b"<script>alert(1)" not in answer.content
         assert b"<img src=x" not in answer.content
-    assert f"{len(body) + 1}, of which the first {len(body)} are kept" in answer.content.decode()
+    assert "70000, of which the first 64 KiB are kept" in answer.content.decode()
 
 
 def test_the_list_costs_the_same_for_one_row_and_for_many(db, django_assert_max_num_queries):
