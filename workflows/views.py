@@ -45,18 +45,15 @@ class SubmitView(APIView):
         if once and (job := jobs.replayed(client=client, once=once)):
             return _accepted(request, job)
         spec = self.definition.validator.run_validation(request.data)
-        order = {"definition": self.definition, "spec": spec, "credentials": credentials}
         if dry_run:
-            return Response(DryRunResponse(offers.try_out(client=client, **order)).data)
-        cost = offers.quote(**order)
-        workflow = offers.offer(name=self.definition.name, version=credentials.config_version)
-        log = draft(request._request, status=status.HTTP_202_ACCEPTED)
+            trial = offers.try_out(definition=self.definition, spec=spec, client=client, credentials=credentials)
+            return Response(DryRunResponse(trial).data)
         job = jobs.submit(
             client=client,
-            workflow=workflow,
+            workflow=offers.offer(name=self.definition.name, version=credentials.config_version),
             spec=spec,
-            credits_cost=cost,
-            log=log,
+            credits_cost=offers.quote(definition=self.definition, spec=spec, credentials=credentials),
+            log=draft(request._request, status=status.HTTP_202_ACCEPTED),
             is_test=credentials.is_test,
             once=once,
         )

@@ -38,7 +38,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         case exceptions.ValidationError():
             return _faults(validation_errors(error.detail), "validation_error")
         case DomainError(loc=loc) if loc:
-            return _faults([{"loc": list(loc), "msg": str(error), "type": error.code}], error.code)
+            fault = {"loc": list(loc), "msg": str(error), "type": error.details.get("type", error.code)}
+            return _faults([fault], error.code)
         case DomainError():
             code, headers = error.code, {}
             if DOMAIN_STATUS[code] in (429, 503):

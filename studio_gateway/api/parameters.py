@@ -12,9 +12,7 @@ MAX_IDEMPOTENCY_KEY = 255
 class BadParameter(DomainError):
     """{message}"""
 
-    def __init__(self, *, loc: tuple[str, str], code: str, message: str) -> None:
-        self.code = code
-        super().__init__(loc=loc, message=message)
+    code = "validation_error"
 
 
 def idempotency_key(request: Request) -> str | None:
@@ -30,14 +28,14 @@ def idempotency_key(request: Request) -> str | None:
         key = re.sub(r"\\(.)", r"\1", key[1:-1])
     loc = ("header", "Idempotency-Key")
     if not key:
-        raise BadParameter(loc=loc, code="string_too_short", message="String should have at least 1 character")
+        raise BadParameter(loc=loc, type="string_too_short", message="String should have at least 1 character")
     if len(key) > MAX_IDEMPOTENCY_KEY:
         raise BadParameter(
-            loc=loc, code="string_too_long", message=f"String should have at most {MAX_IDEMPOTENCY_KEY} characters"
+            loc=loc, type="string_too_long", message=f"String should have at most {MAX_IDEMPOTENCY_KEY} characters"
         )
     if not re.fullmatch(r"[ -~]+", key):
         raise BadParameter(
-            loc=loc, code="string_pattern_mismatch", message="String should have printable ASCII characters only"
+            loc=loc, type="string_pattern_mismatch", message="String should have printable ASCII characters only"
         )
     return key
 
@@ -50,4 +48,4 @@ def flag(request: Request, name: str) -> bool:
         case ["true"]:
             return True
     message = "Input should be a valid boolean, unable to interpret input"
-    raise BadParameter(loc=("query", name), code="bool_parsing", message=message)
+    raise BadParameter(loc=("query", name), type="bool_parsing", message=message)

@@ -275,6 +275,7 @@ def place(shop: Shop) -> Job:
 
 def waiting() -> list[str]:
     """What is waited for in this database, one item for each who waits."""
+    sql("SELECT pg_stat_clear_snapshot()")  # a transaction sees those who were connected when it first looked
     return [
         kind
         for (kind,) in sql(

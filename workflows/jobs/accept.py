@@ -55,6 +55,7 @@ def submit(
     except IntegrityError as error:
         if once is None or "job_idempotency_key_once" not in str(error):
             raise
+        client.read_again()
         twin = replayed(client=client, once=once)
         assert twin is not None  # it has been committed, or the unique key would have let this one in
         return twin
