@@ -70,8 +70,8 @@ class OrderAuthentication(BearerAuthentication):
     """
 
     def authenticate(self, request: Request) -> tuple[Client, Credentials]:
-        by_signature = request.method == "POST" and {SIGNATURE, SHOP} & request.META.keys()
-        if request.META.get("HTTP_AUTHORIZATION") or not by_signature:
+        has_key = request.META.get("HTTP_AUTHORIZATION", "").lower().startswith("bearer")
+        if has_key or request.method != "POST" or not {SIGNATURE, SHOP} & request.META.keys():
             return super().authenticate(request)
         domain = request.META.get(SHOP, "").strip().lower()
         if not is_storable(domain):

@@ -96,7 +96,7 @@ class ShopTaken(BillingError):
 
 
 class BadShopifySecret(BillingError):
-    """A Shopify secret has from 16 to 200 characters, and no spaces or control characters."""
+    """A Shopify secret has from 1 to 200 characters, printable ASCII without spaces."""
 
     code = "bad_shopify_secret"
 

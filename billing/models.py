@@ -128,8 +128,8 @@ class ApiKey(models.Model):
 class ShopifySecret(models.Model):
     """A secret that a client's Shopify app signs request bodies with.
 
-    The newest of a client's is in use; one older, if there is one, still holds during a rotation. `fingerprint` is the
-    secret's SHA-256 digest: no two clients have the same.
+    The newest of a client's is in use; one older, if there is one, still holds during a rotation. `fingerprint` is a
+    keyed digest of the secret: no two clients have the same.
     """
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="shopify_secrets")

@@ -6,7 +6,6 @@ secret (https://shopify.dev/docs/apps/build/webhooks/subscribe/https). All shops
 
 import base64
 import binascii
-import hashlib
 import hmac
 import logging
 import re
@@ -14,6 +13,7 @@ import secrets as randomness
 from functools import cache
 
 from django.db import IntegrityError, transaction
+from django.utils.crypto import salted_hmac
 
 from billing.errors import BadShopDomain, BadShopifySecret, ShopifySecretTaken, ShopTaken, UnknownClient
 from billing.models import DOMAIN, Client, ShopDomain, ShopifySecret
@@ -37,9 +37,9 @@ def set_secret(*, client_id: int, secret: str, retire_previous: bool = False) ->
     stops at once. Setting the newest secret again only encrypts it under the newest key. Raises UnknownClient,
     BadShopifySecret or ShopifySecretTaken.
     """
-    if not re.fullmatch(r"[!-~]{16,200}", secret):
+    if not re.fullmatch(r"[!-~]{1,200}", secret):
         raise BadShopifySecret
-    fingerprint = hashlib.sha256(secret.encode()).hexdigest()
+    fingerprint = salted_hmac("billing.shopify", secret, algorithm="sha256").hexdigest()
     try:
         with transaction.atomic():
             if not Client.objects.select_for_update().filter(pk=client_id).exists():

@@ -80,7 +80,8 @@ class RequestLogAdmin(RecordAdmin):
 
     @display(description="Bytes received")
     def size(self, log: RequestLog) -> str:
-        return f"{log.body_size}" + (", of which the first 64 KiB are kept" if log.body_truncated else "")
+        kept = f"of which the first {len(log.body)} are kept" if log.body else "none of which are kept"
+        return f"{log.body_size}, {kept}" if log.body_truncated else f"{log.body_size}"
 
     @display(description="Text")
     def text(self, log: RequestLog) -> SafeString | None:

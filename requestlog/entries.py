@@ -11,20 +11,23 @@ from requestlog.models import RequestLog
 from studio_gateway.logs import masked
 
 BODY_LIMIT = 64 * 1024
+MAX_SIZE = 2**31 - 1
 
 
 def draft(request: HttpRequest, *, status: int, code: str = "") -> RequestLog:
     """Return the unsaved row for `request`, answered with `status`.
 
     Nothing in it can make its insert fail: text is cut and freed of what PostgreSQL refuses, the body stays bytes. The
-    query string is left out, because it can hold signatures; so is the body of whoever did not authenticate. Secrets
-    elsewhere, where a client put them by mistake, are masked.
+    query string is left out, because it can hold signatures; so is the body of whoever did not authenticate, and one
+    that is too large to be read, of which the size remains. Secrets elsewhere, where a client put them by mistake, are
+    masked.
     """
     client, credentials = getattr(request, "authenticated", (None, None))
-    body = b""
+    body, size = b"", _announced(request)
     if client is not None:
         with contextlib.suppress(BadRequest, RequestDataTooBig, RawPostDataException, UnreadablePostError):
             body = request.body
+            size = len(body)
     return RequestLog(
         request_id=request.request_id,  # type: ignore[attr-defined]
         method=_text(request.method or "", limit=10),
@@ -38,9 +41,15 @@ def draft(request: HttpRequest, *, status: int, code: str = "") -> RequestLog:
         remote_addr=_text(request.META.get("REMOTE_ADDR", ""), limit=64),
         user_agent=_text(request.META.get("HTTP_USER_AGENT", ""), limit=200),
         body=masked(body.decode("latin-1"), limit=BODY_LIMIT).encode("latin-1"),
-        body_size=len(body),
-        body_truncated=len(body) > BODY_LIMIT,
+        body_size=size,
+        body_truncated=size > min(len(body), BODY_LIMIT),
     )
+
+
+def _announced(request: HttpRequest) -> int:
+    """Return the size that a body is said to have, as far as the column holds it."""
+    announced = request.META.get("CONTENT_LENGTH") or ""
+    return min(int(announced[:12]), MAX_SIZE) if announced.isdecimal() else 0
 
 
 def _text(value: str, *, limit: int) -> str:

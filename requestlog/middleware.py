@@ -19,8 +19,9 @@ class RequestLogMiddleware:
     """Give each request its ULID, and log what changed or would have changed something under /v1/.
 
     An accepted order has been logged in the transaction that accepted it (`request.logged`); all else is logged here,
-    after it was answered. A row that stands already is left alone: when a commit's acknowledgement is lost, the
-    order's own row is the truth. A view whose answer names a job that another request ordered sets `request.job_id`.
+    after it was answered; of other requests, those that were refused are a line in the process's log. A row that
+    stands already is left alone: when a commit's acknowledgement is lost, the order's own row is the truth. A view
+    whose answer names a job that another request ordered sets `request.job_id`.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -37,16 +38,21 @@ class RequestLogMiddleware:
         if not response.streaming:
             # Without, an answer ends when its connection has been drained (studio_gateway/body.py).
             response.headers.setdefault("Content-Length", str(len(response.content)))
-        if (
-            request.method in LOGGED_METHODS and request.path.startswith("/v1/") and not request.logged  # type: ignore[attr-defined]
-        ):
-            entry = draft(request, status=response.status_code, code=getattr(response, "error_code", ""))
-            try:
-                _write(entry)
-            except Error:
-                # The answer stands; P6 speaks of requests answered while the database was up.
-                logger.exception("the request was not logged")
+        if request.path.startswith("/v1/") and not request.logged:  # type: ignore[attr-defined]
+            _log(request, response)
         return response
+
+
+def _log(request: HttpRequest, response: HttpResponse) -> None:
+    code = getattr(response, "error_code", "")
+    if request.method in LOGGED_METHODS:
+        try:
+            _write(draft(request, status=response.status_code, code=code))
+        except Error:
+            # The answer stands; P6 speaks of requests answered while the database was up.
+            logger.exception("the request was not logged")
+    elif response.status_code >= 400:
+        logger.info("%s %a: %s %s", request.method, request.path[:200], response.status_code, code)
 
 
 def _write(entry: RequestLog) -> None:

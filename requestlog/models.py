@@ -26,8 +26,10 @@ class RequestLog(models.Model):
     remote_addr = models.CharField(max_length=64, blank=True)
     user_agent = models.CharField(max_length=200, blank=True)
     body = models.BinaryField()
-    body_size = models.IntegerField(help_text="Bytes received; the body above holds at most the first 64 KiB of them.")
-    body_truncated = models.BooleanField(db_default=False, help_text="Whether more was received than the body holds.")
+    body_size = models.IntegerField(
+        help_text="Bytes received or announced; the body above holds at most the first 64 KiB of them."
+    )
+    body_truncated = models.BooleanField(db_default=False, help_text="Whether the body above holds less than that.")
 
     class Meta:
         db_table = "request_logs"

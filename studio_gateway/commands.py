@@ -26,8 +26,15 @@ def secret_from_stdin() -> str:
     return getpass.getpass("Secret: ") if sys.stdin.isatty() else sys.stdin.read().strip()
 
 
+def natural(text: str) -> int:
+    """An argparse type: a whole number from 0 on, which a bigint holds."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise argparse.ArgumentTypeError(f"{text[:20]!r} is not a whole number of at most 18 digits")
+    return int(text)
+
+
 def positive(text: str) -> int:
     """An argparse type: a whole number from 1 on, which a bigint holds."""
-    if not (text.isascii() and text.isdigit() and len(text) <= 18 and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"{text[:20]!r} is not a whole number from 1 on, of at most 18 digits")
-    return int(text)
+    if not (number := natural(text)):
+        raise argparse.ArgumentTypeError("0 is not a whole number from 1 on")
+    return number

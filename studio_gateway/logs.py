@@ -13,6 +13,8 @@ SECRETS = [
     for hint, pattern in (
         # API keys; the prefix that is kept of each stays: of sk_test_… 16 characters, else 11.
         ("sk_", r"(sk_(?:[a-z]{1,8}_)?[a-z0-9]{8})([a-z0-9]{12,})"),
+        # Shopify's own secrets and tokens.
+        ("shp", r"(shp[a-z]{2}_)([a-z0-9]{12,})"),
         ("bearer", r"(bearer[\s+]{1,9})([\w.~+/=-]{20,})"),
         # Signed URLs: ours, and the object storage's.
         ("signature", r"(signature(?:=|%3d))([^&\s\"'<>\\]+)"),
@@ -22,12 +24,15 @@ SECRETS = [
         (r"\/", r"(?<![a-z0-9+/])()((?:[a-z0-9+]|\\/){43}=)"),
     )
 ]
+ESCAPED = re.compile(r"\\u00((?!22|5[cC])[2-7][0-9a-fA-F])")
 # What any of the patterns needs to see of a secret.
 REACH = 100
 
 
 def mask(text: str) -> str:
     """Put as many asterisks in the place of each key, token and signature in `text`."""
+    if "\\u00" in text:  # as JSON may spell any character; but for quotation marks and backslashes, and control
+        text = ESCAPED.sub(lambda escape: chr(int(escape[1], 16)), text)
     lower = text.lower()
     for hint, pattern in SECRETS:
         if hint in lower:

@@ -1,11 +1,12 @@
 """What HTTP makes of everything that is refused: the only place that knows both codes and statuses."""
 
+import logging
 import math
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.request import UnreadablePostError
@@ -17,6 +18,8 @@ from rest_framework.views import set_rollback
 from studio_gateway.api.fields import MAX_FAULTS, Place
 from studio_gateway.errors import DomainError
 
+logger = logging.getLogger(__name__)
+
 DOMAIN_STATUS = {
     "insufficient_credits": status.HTTP_402_PAYMENT_REQUIRED,
     "client_suspended": status.HTTP_403_FORBIDDEN,
@@ -26,12 +29,14 @@ DOMAIN_STATUS = {
     "no_price": status.HTTP_503_SERVICE_UNAVAILABLE,
 }
 UNAVAILABLE = {"Retry-After": "5"}
+UNCLEAR = "The request could not be understood."
+BROKEN = "Something broke on our side; it has been logged."
 # A key is the client's own and as long as it likes, and each fault below it names it again.
 MAX_PLACES = 1024 * 1024
 
 
-def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
-    """Turn what a view raised into an answer; None leaves a bug to Django, which logs it and answers 500."""
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
+    """Turn what a view raised into an answer; a bug is logged with its trace, and says no more than that it was one."""
     set_rollback()
     request_id = context["request"]._request.request_id
     match error:
@@ -47,6 +52,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
             return _response(str(error), code, request_id, DOMAIN_STATUS[code], headers)
         case RequestDataTooBig():
             return _response("The body is larger than 1 MiB.", "body_too_large", request_id, 413, {})
+        case BadRequest() | SuspiciousOperation():
+            return _response(UNCLEAR, "bad_request", request_id, 400, {})
         case UnreadablePostError():
             return _response("The body broke off before its end.", "body_incomplete", request_id, 400, {})
         case OperationalError():
@@ -54,7 +61,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         case Http404():
             error = exceptions.NotFound()
     if not isinstance(error, exceptions.APIException):
-        return None
+        logger.error("%s broke", context["view"].__class__.__name__, exc_info=error)
+        return _response(BROKEN, "internal_error", request_id, 500, {})
     headers = {}
     if isinstance(error, exceptions.AuthenticationFailed | exceptions.NotAuthenticated):
         headers["WWW-Authenticate"] = getattr(error, "auth_header", "Bearer")
@@ -119,7 +127,7 @@ def _page(request: HttpRequest, page: HttpResponse, detail: str, code: str) -> H
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     page = defaults.bad_request(request, exception)
-    return _page(request, page, "The request could not be understood.", "bad_request")
+    return _page(request, page, UNCLEAR, "bad_request")
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -133,4 +141,4 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     page = defaults.server_error(request)
-    return _page(request, page, "Something broke on our side; it has been logged.", "internal_error")
+    return _page(request, page, BROKEN, "internal_error")

@@ -10,7 +10,7 @@ class AlwaysJSON(BaseContentNegotiation):
     """Answer in JSON whatever `Accept` says: there is nothing else to have, and an error must be readable too."""
 
     def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
-        if request.META.get("CONTENT_LENGTH", "") in ("", "0"):
+        if not request.content_type and request.META.get("CONTENT_LENGTH", "") in ("", "0"):
             return next(iter(parsers))  # what is empty is no JSON, and needs no type for that
         media_type = (request.content_type or "").partition(";")[0].strip().lower()
         return next((parser for parser in parsers if parser.media_type == media_type), None)

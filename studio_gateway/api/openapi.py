@@ -7,6 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import conditional_page, require_safe
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.generators import SchemaGenerator
@@ -41,12 +42,14 @@ def _generated() -> bytes:
     return json.dumps(SchemaGenerator().get_schema(public=True), ensure_ascii=False).encode()
 
 
+@csrf_exempt
 @require_safe
 @conditional_page
 def openapi_json(request: HttpRequest) -> HttpResponse:
     return HttpResponse(document(), content_type="application/json")
 
 
+@csrf_exempt
 @require_safe
 def docs_page(request: HttpRequest, page: str) -> HttpResponse:
     """Show the document with Swagger UI (`docs`) or Redoc (`redoc`), whose code asks no other host than this one."""

@@ -26,26 +26,28 @@ def idempotency_key(request: Request) -> str | None:
     key = sent.strip(" \t")
     if re.fullmatch(r'"(?:[^"\\]|\\["\\])*"', key):
         key = re.sub(r"\\(.)", r"\1", key[1:-1])
-    loc = ("header", "Idempotency-Key")
-    if not key:
-        raise BadParameter(loc=loc, type="string_too_short", message="String should have at least 1 character")
-    if len(key) > MAX_IDEMPOTENCY_KEY:
-        raise BadParameter(
-            loc=loc, type="string_too_long", message=f"String should have at most {MAX_IDEMPOTENCY_KEY} characters"
-        )
-    if not re.fullmatch(r"[ -~]+", key):
-        raise BadParameter(
-            loc=loc, type="string_pattern_mismatch", message="String should have printable ASCII characters only"
-        )
+    # What has bytes outside ASCII arrives empty.
+    fault = (
+        "string_too_short"
+        if not key
+        else "string_too_long"
+        if len(key) > MAX_IDEMPOTENCY_KEY
+        else "string_pattern_mismatch"
+        if not re.fullmatch(r"[ -~]+", key)
+        else None
+    )
+    if fault:
+        message = f"String should have 1 to {MAX_IDEMPOTENCY_KEY} characters, all of them printable ASCII"
+        raise BadParameter(loc=("header", "Idempotency-Key"), type=fault, message=message)
     return key
 
 
 def flag(request: Request, name: str) -> bool:
     """Return whether the query says `name=true`; it may say `name=false`, or nothing. Raises BadParameter."""
     match request.query_params.getlist(name):
-        case [] | ["false"]:
+        case [] | ["false" | "False"]:
             return False
-        case ["true"]:
+        case ["true" | "True"]:  # as Python writes it
             return True
     message = "Input should be a valid boolean, unable to interpret input"
     raise BadParameter(loc=("query", name), type="bool_parsing", message=message)

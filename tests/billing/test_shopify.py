@@ -92,8 +92,14 @@ def test_a_key_names_the_client_whatever_the_shop(db, shop: Shop):
 def test_a_key_that_is_refused_is_not_made_good_by_a_signature(db, shop: Shop):
     install(shop)
     refused(order(HTTP_AUTHORIZATION="Bearer sk_unknown"), 401, "invalid_api_key")
-    refused(order(HTTP_AUTHORIZATION="Basic dTpw"), 401, "missing_api_key")
+    refused(order(HTTP_AUTHORIZATION="Bearer"), 401, "missing_api_key")
     nothing_was_ordered(shop)
+
+
+def test_another_kind_of_authorization_is_no_key(db, shop: Shop):
+    install(shop)
+    assert order(HTTP_AUTHORIZATION="Basic dTpw").status_code == 202
+    assert Job.objects.get().client == shop.client
 
 
 def test_a_signature_sent_with_a_key_must_hold_wherever_it_is_sent(db, shop: Shop):

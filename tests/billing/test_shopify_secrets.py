@@ -98,7 +98,7 @@ def test_a_shop_belongs_to_one_client(db, shop: Shop):
 
 
 def test_what_is_no_secret_no_shop_or_no_client_is_refused(db, shop: Shop):
-    for secret in ("", "x" * 15, "x" * 201, "shpss with a space in it", "shpss_é_outside_ascii", "x" * 20 + "\n"):
+    for secret in ("", "x" * 201, "shpss with a space in it", "shpss_é_outside_ascii", "x" * 20 + "\n"):
         with pytest.raises(BadShopifySecret):
             shopify.set_secret(client_id=shop.client.pk, secret=secret)
     for domain in ("", "shop", "https://a.example", "a.example/", "a..example", "-a.example", "a b.example",

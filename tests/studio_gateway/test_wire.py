@@ -48,7 +48,8 @@ def test_a_chunked_body_of_1_mib_is_read_and_one_byte_more_is_a_413(gateway: Gat
     body = ORDER + b" " * (MIB - len(ORDER))
     answer = ask(gateway, head(shop, CHUNKED) + chunks(body, b" ") + LAST_CHUNK)
     refused(answer, 413, "body_too_large")
-    assert (logged(answer).client_id, logged(answer).body_size) == (shop.client.pk, 0)
+    row = logged(answer)
+    assert (row.client_id, bytes(row.body), row.body_size, row.body_truncated) == (shop.client.pk, b"", MIB, True)
     untouched(shop)
     row = ordered(ask(gateway, head(shop, CHUNKED) + chunks(body[:1000], body[1000:]) + LAST_CHUNK), shop)
     assert (bytes(row.body), row.body_size, row.body_truncated) == (body[: 64 * 1024], MIB, True)
@@ -147,7 +148,9 @@ def test_a_large_body_that_is_refused_gets_its_answer(
             wire.request("POST", EXTRACT, iter([b" " * size]) if chunked else b" " * size, headers)
             answer = received(wire.getresponse())
             refused(answer, *((413, "body_too_large") if known else (401, "invalid_api_key")))
-            assert logged(answer).body_size == 0
+            row = logged(answer)
+            assert (bytes(row.body), row.body_truncated) == (b"", True)
+            assert row.body_size == (MIB if chunked else size)
             # The rest of the body is not taken for a request.
             wire.request("GET", "/healthz")
             assert wire.getresponse().status == 200

@@ -5,7 +5,7 @@ from typing import Any
 from billing import shopify
 from billing.clients import create_client
 from studio_gateway.commands import Command as BaseCommand
-from studio_gateway.commands import positive, secret_from_stdin
+from studio_gateway.commands import natural, secret_from_stdin
 
 
 class Command(BaseCommand):
@@ -13,7 +13,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", metavar="NAME")
-        parser.add_argument("--credits", type=positive, metavar="N", help="grant this many to begin with")
+        parser.add_argument("--credits", type=natural, default=0, metavar="N", help="grant this many to begin with")
         parser.add_argument(
             "--shop-domain", action="append", default=[], metavar="D", help="a Shopify shop of the client's; repeatable"
         )
@@ -32,7 +32,7 @@ class Command(BaseCommand):
             shopify_secret = shopify.new_secret()
         client, secret = create_client(
             name=options["name"],
-            credits=options["credits"] or 0,
+            credits=options["credits"],
             shop_domains=options["shop_domain"],
             shopify_secret=shopify_secret,
         )
