@@ -112,6 +112,12 @@ def test_for_people_it_prints_a_line_each_and_that_secrets_are_not_shown_again(m
     assert "not shown again" in ended.out
 
 
+def test_a_client_may_begin_with_nothing(manage: Manage):
+    made = manage("create_client", "x", "--credits", "0", "--json").json
+    assert made["balance"] == 0
+    assert not LedgerEntry.objects.filter(client_id=made["client_id"]).exists()
+
+
 def test_a_client_that_cannot_be_made_in_full_is_not_made_at_all(manage: Manage):
     shop = Shop.make()
     install(shop)

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.test import Client as HttpClient
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from studio_gateway.api.documentation import CODES
 from studio_gateway.api.errors import DOMAIN_STATUS
 from tests.gateway import ROOT
-from tests.helpers import get
+from tests.helpers import get, post
 
 CONTRACT = json.loads((Path(__file__).parent / "openapi.json").read_text())
 
@@ -123,6 +124,12 @@ def test_what_the_contract_does_not_say_is_described(document):
 
 def test_every_refusal_of_the_domain_is_documented():
     assert DOMAIN_STATUS.items() <= {code: status for code, (status, _) in CODES.items()}.items()
+
+
+@pytest.mark.parametrize("path", ["/openapi.json", "/docs", "/redoc"])
+def test_it_is_only_read(path: str):
+    answer = post(None, path, {}, http=HttpClient(enforce_csrf_checks=True))
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, HEAD")
 
 
 def test_it_is_sent_once_to_who_keeps_it():

@@ -1,6 +1,7 @@
 """What is written about requests: in the log under their ids, in their rows, and nowhere a secret."""
 
 import base64
+import json
 import logging
 import re
 import secrets
@@ -44,6 +45,7 @@ def secret_texts() -> dict[str, tuple[str, str]]:
         "an API key": (f"my key is sk_12345678{key}, ok?", key),
         "a test key": (f"sk_test_12345678{test_key}", test_key),
         "a key in a header": (f"Authorization: Bearer sk_12345678{key}", key),
+        "an app's secret": (f"shpss_{key}", key),
         "a bearer token": (f"authorization: bearer {token}", token),
         "a signature in a header": (f"X-Shopify-Hmac-Sha256: {signature}", signature),
         "a signature alone": (signature, signature),
@@ -79,6 +81,7 @@ def test_a_bug_is_a_500_that_says_nothing_and_its_trace_stands_in_the_log_withou
     answer = web.call("POST", BACKGROUND, spec, key=shop.key, headers={"User-Agent": f"curl {shop.key}"})
     assert (answer.status, set(answer.json)) == (500, {"detail", "code", "request_id"})
     assert (answer.json["code"], answer.json["request_id"]) == ("internal_error", answer.headers["X-Request-Id"])
+    assert answer.headers["RateLimit"] and answer.headers["RateLimit-Policy"]
     assert not re.search("cannot do|Traceback|bug|SQL", answer.body.decode(), re.I)
     nothing_was_ordered(shop)
     row = RequestLog.objects.values().get()
@@ -97,6 +100,21 @@ def test_what_is_written_once_the_answer_is_made_bears_its_id_too(web: Gateway, 
     answers = [web.call("POST", BACKGROUND, SPEC, key=shop.key) for _ in range(3)]
     assert [answer.status for answer in answers] == [503] * 3
     assert [written(web, answer).count("Service Unavailable") for answer in answers] == [1] * 3
+
+
+@pytest.mark.parametrize("path", ["/v1/jobs/%00", "/v1/no%0Athing", f"/v1/jobs/{'0' * 26}"])
+def test_a_refused_read_has_no_row_and_is_a_line_under_its_id(web: Gateway, shop: Shop, path: str):
+    answer = web.call("GET", path, key=shop.key)
+    assert answer.status == 404
+    assert not RequestLog.objects.exists()
+    assert len(written(web, answer).splitlines()) == 1
+    assert written(web, answer).endswith(": 404 not_found\n")
+
+
+def test_a_refused_head_is_a_line_under_its_id(web: Gateway, shop: Shop):
+    answer = web.call("HEAD", BACKGROUND, key=shop.key)
+    assert (answer.status, answer.body) == (405, b"")
+    assert "HEAD '/v1/background-generator': 405 method_not_allowed" in written(web, answer)
 
 
 def line(message: str, **extra: Any) -> str:
@@ -138,6 +156,17 @@ def test_a_secret_in_a_request_does_not_stand_in_its_row(db, shop: Shop, name: s
     assert row.user_agent == text.replace(secret, stars)[:200]
     post(shop, f"/v1/nothing/{quote(text)}", {})
     assert RequestLog.objects.get(status=404).path == f"/v1/nothing/{text.replace(secret, stars)}"[:512]
+
+
+def test_escapes_do_not_hide_a_secret(db, shop: Shop):
+    key = base62(32)
+    escaped = "".join(f"\\u{ord(letter):04x}" for letter in f"sk_12345678{key}")
+    url = f"https://x.example/?X-Amz-Algorithm\\u003dx\\u0026X-Amz-Signature\\u003d{key}"
+    post(shop, BACKGROUND, b'{"a": "%s", "b": "%s \\u0022"}' % (escaped.encode(), url.encode()))
+    body = bytes(RequestLog.objects.get().body).decode()
+    assert body.count("*" * 32) == 2
+    assert key not in body
+    assert list(json.loads(body)) == ["a", "b"]
 
 
 def test_slashes_that_are_escaped_do_not_hide_a_signature():

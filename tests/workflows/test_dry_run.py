@@ -51,6 +51,12 @@ def dry_run(shop: Shop, spec: Any = SPEC, *, path: str = BACKGROUND, key: str = 
 # The price
 
 
+@pytest.mark.parametrize(("said", "status"), [("true", 200), ("True", 200), ("false", 202), ("False", 202)])
+def test_true_and_false_may_be_written_as_python_writes_them(db, shop: Shop, said: str, status: int):
+    assert post(shop, f"{BACKGROUND}?dry_run={said}", SPEC).status_code == status
+    assert Job.objects.count() == (status == 202)
+
+
 @pytest.mark.parametrize(
     ("path", "spec"),
     [
