@@ -2,7 +2,7 @@ from hashlib import sha256
 from typing import Any
 
 from django.core.files.storage import default_storage
-from django.db.models import Prefetch
+from django.db.models import Prefetch, Q, Subquery
 from django.http import FileResponse, Http404, HttpRequest
 from rest_framework import status
 from rest_framework.request import Request
@@ -10,6 +10,7 @@ from rest_framework.response import Response
 
 from billing.authentication import OrderAuthentication, authenticated
 from requestlog.entries import draft
+from requestlog.models import RequestLog
 from studio_gateway.api.fields import StrictSerializer
 from studio_gateway.api.parameters import flag, idempotency_key
 from studio_gateway.api.views import APIView
@@ -101,7 +102,7 @@ class JobView(APIView):
 
     @documentation.job
     def get(self, request: Request, job_id: str) -> Response:
-        return _job(request, pk=job_id)
+        return _job(request, Q(pk=job_id))
 
 
 class RequestView(APIView):
@@ -109,12 +110,14 @@ class RequestView(APIView):
 
     @documentation.request
     def get(self, request: Request, request_id: str) -> Response:
-        return _job(request, request_id=request_id)
+        # A replay's answer has a request id of its own; the log knows its job, for as long as its row is kept.
+        replay = RequestLog.objects.filter(pk=request_id).values("job_id")
+        return _job(request, Q(request_id=request_id) | Q(pk=Subquery(replay)))
 
 
-def _job(request: Request, **ids: str) -> Response:
+def _job(request: Request, which: Q) -> Response:
     outputs = Prefetch("outputs", Output.objects.order_by("position"))
-    job = Job.objects.filter(client=authenticated(request)[0], **ids).prefetch_related(outputs).first()
+    job = Job.objects.filter(which, client=authenticated(request)[0]).prefetch_related(outputs).first()
     if job is None:
         raise Http404
     return Response(JobSerializer(job).data)

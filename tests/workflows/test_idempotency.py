@@ -14,7 +14,7 @@ from requestlog.models import RequestLog
 from studio_gateway.ids import new_ulid
 from tests.conftest import Shop
 from tests.gateway import Gateway, eventually
-from tests.helpers import SPEC, books_are_right, claimed, post, refused, sql, together
+from tests.helpers import SPEC, books_are_right, claimed, get, post, refused, sql, together
 from workflows import jobs
 from workflows.models import Job, Workflow
 
@@ -60,6 +60,16 @@ def test_the_same_order_again_is_the_first_ones_202(db, shop: Shop):
         is_replay(order(shop), first)
     only_one_was_ordered(shop)
     assert RequestLog.objects.count() == 4
+
+
+def test_the_job_is_found_by_the_request_id_of_its_replay_and_by_nobody_else(db, shop: Shop):
+    first, again = order(shop), order(shop)
+    for answer in (first, again):
+        path = f"/v1/requests/{answer.headers['X-Request-Id']}"
+        assert get(shop, path).json()["job_id"] == first.json()["job_id"]
+        assert get(Shop.make(name="Other"), path).status_code == 404
+    refusal = order(shop, {"scene_type": 1})
+    assert get(shop, f"/v1/requests/{refusal.headers['X-Request-Id']}").status_code == 404
 
 
 def test_without_a_key_every_order_is_its_own(db, shop: Shop):
