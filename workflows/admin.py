@@ -26,6 +26,7 @@ STATUS_COLOURS = {"NOT_STARTED": "info", "IN_PROGRESS": "primary", "SUCCESS": "s
 EVENT_COLOURS = {
     "started": "primary",
     "waiting": "warning",
+    "cancelling": "warning",
     "succeeded": "success",
     "failed": "danger",
     "refunded": "info",
@@ -129,19 +130,20 @@ class JobAdmin(RecordAdmin):
                     ("accepted_at", "deadline_at"),
                     ("started_at", "ended_at"),
                     ("attempts", "time_limit", "worker"),
+                    ("engine", "fell_back", "on_technical_failure"),
                 ]
             },
         ),
     ]
     error_fieldset = ("Error", {"fields": ["failure", "error_message"]})
     summary_fieldset = ("Summary", {"fields": ["findings"], "classes": ["collapse"]})
-    readonly_fields = ["badge", "failure", "request_log", "order", "attempts", "findings"]
+    readonly_fields = ["badge", "failure", "request_log", "order", "attempts", "engine", "findings"]
     inlines = [OutputInline, JobEventInline]
     actions_detail = ["give_back"]
 
     def get_fieldsets(self, request: HttpRequest, obj: Job | None = None) -> list[Any]:
         first, *others = self.fieldsets
-        told = [field for field in ("is_test", "idempotency_key") if obj and getattr(obj, field)]
+        told = [field for field in ("is_test", "idempotency_key", "cancel_requested_at") if obj and getattr(obj, field)]
         extra = [(None, {"fields": told})] if told else []
         error = [self.error_fieldset] if obj and obj.error_code else []
         summary = [self.summary_fieldset] if obj and obj.summary else []

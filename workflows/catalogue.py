@@ -12,7 +12,7 @@ from typing import Any
 
 from billing.models import Client
 from studio_gateway.api.fields import StrictSerializer
-from workflows.engines.base import EngineError, Result, check_model
+from workflows.engines.base import BUILT_IN, EngineError, Result, UnknownModel, engine_name, quoted
 from workflows.engines.sizes import parse_size
 from workflows.serializers import BackgroundGeneratorRequest, ExtractTrialItemsRequest
 from workflows.storage import check_trial_image, read_trial_image
@@ -23,11 +23,17 @@ Fault = tuple[tuple[str | int, ...], EngineError]
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """What a workflow's code is given: the spec, who pays, and the seed for what the spec leaves to chance."""
+    """What an engine is given: the spec, who pays, and the seed for what the spec leaves to chance.
+
+    An engine calls `checkpoint` between its steps: it raises Stopped once nobody waits for the images any more.
+    `idempotency_key` is the same for each attempt of a job: a provider that takes one makes, and bills, them once.
+    """
 
     client: Client
     spec: dict[str, Any]
     seed: int
+    idempotency_key: str = ""
+    checkpoint: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +41,7 @@ class Definition:
     """A workflow's code.
 
     `scope` names the model and the pixel class that its price hangs on, None for any. `faults` tells before an order
-    what `perform` would fail on for certain; it runs in the web process.
+    what its engine would fail on for certain; it runs in the web process. One of the `engines` is BUILT_IN.
     """
 
     name: str
@@ -43,7 +49,13 @@ class Definition:
     serializer: type[StrictSerializer]
     scope: Callable[[dict[str, Any]], tuple[str | None, str | None]]
     faults: Callable[[Client, dict[str, Any]], Iterator[Fault]]
-    perform: Callable[[Order], Result]
+    engines: dict[str, Callable[[Order], Result]]
+
+    def engine(self, name: str) -> Callable[[Order], Result]:
+        """Return the engine of this name; raises UnknownModel."""
+        if name not in self.engines:
+            raise UnknownModel(asked=quoted(name), known=", ".join(sorted(self.engines)))
+        return self.engines[name]
 
     @cached_property
     def validator(self) -> StrictSerializer:
@@ -71,7 +83,8 @@ def _background_faults(client: Client, spec: dict[str, Any]) -> Iterator[Fault]:
     from workflows.engines.colors import parse_color  # Pillow, which orders need not wait for
 
     resolution, ratio = spec.get("resolution"), spec.get("aspect_ratio")
-    yield from _fault(("image_model",), check_model, model=spec.get("image_model"))
+    definition = DEFINITIONS["background-generator"]
+    yield from _fault(("image_model",), definition.engine, name=engine_name(spec.get("image_model")))
     sizes = [
         *_fault(("resolution",), parse_size, resolution=resolution, aspect_ratio=None),
         *_fault(("aspect_ratio",), parse_size, resolution=None, aspect_ratio=ratio),
@@ -89,14 +102,15 @@ def _extract_faults(client: Client, spec: dict[str, Any]) -> Iterator[Fault]:
 def _render_background(order: Order) -> Result:
     from workflows.engines import background  # image libraries belong in the worker, not in the web process
 
-    return background.render(order.spec, default_seed=order.seed)
+    return background.render(order.spec, default_seed=order.seed, checkpoint=order.checkpoint)
 
 
 def _extract_items(order: Order) -> Result:
     from workflows.engines import extract
 
     photo = read_trial_image(client=order.client, key=order.spec["trial_image"])
-    return extract.extract(photo, order.spec)
+    order.checkpoint()
+    return extract.extract(photo, order.spec, checkpoint=order.checkpoint)
 
 
 DEFINITIONS = {
@@ -108,7 +122,7 @@ DEFINITIONS = {
             serializer=BackgroundGeneratorRequest,
             scope=_background_scope,
             faults=_background_faults,
-            perform=_render_background,
+            engines={BUILT_IN: _render_background},
         ),
         Definition(
             name="extract",
@@ -116,7 +130,7 @@ DEFINITIONS = {
             serializer=ExtractTrialItemsRequest,
             scope=lambda spec: (None, None),
             faults=_extract_faults,
-            perform=_extract_items,
+            engines={BUILT_IN: _extract_items},
         ),
     )
 }

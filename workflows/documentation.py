@@ -51,7 +51,7 @@ DRY_RUN = {
 
 # Answers to a client who is known.
 LIMITED = (200, 402, 403, 405, 413, 415, 429, 503)
-ORDER_REFUSALS = refusals(*(code for code in CODES if code != "too_many_reads"))
+ORDER_REFUSALS = refusals(*(code for code in CODES if code not in ("too_many_reads", "job_over")))
 
 order = extend_schema(
     tags=["Orders"],
@@ -121,8 +121,11 @@ JOB: dict[str, Any] = {
     "started_at": "2026-11-22T14:36:10.875006Z",
     "ended_at": "2026-11-22T14:36:12.057947Z",
     "deadline_at": "2026-11-22T15:06:10.748028Z",
+    "cancel_requested_at": None,
     "attempts": 1,
     "max_attempts": 3,
+    "engine": "built-in",
+    "fell_back": False,
     "error": None,
     "summary": {"engine": "built-in", "width": 512, "height": 512, "seed": 7, "colors": ["#a8b59a"]},
     "outputs": [
@@ -149,6 +152,24 @@ FAILURE = {
     "outputs": [],
 }
 
+CANCELLING = {
+    **JOB,
+    "status": "IN_PROGRESS",
+    "ended_at": None,
+    "cancel_requested_at": "2026-11-22T14:36:11.520114Z",
+    "summary": {},
+    "outputs": [],
+}
+
+CANCELLED = {
+    **FAILURE,
+    "spec": JOB["spec"],
+    "started_at": None,
+    "attempts": 0,
+    "engine": "built-in",
+    "error": {"code": "cancelled", "message": "The job was cancelled."},
+}
+
 READ_REFUSALS = refusals(
     "bad_request",
     "missing_api_key",
@@ -163,15 +184,17 @@ READ_REFUSALS = refusals(
 )
 
 
+ULID = {"type": "string", "pattern": f"^{ULIDConverter.regex}$"}
+
+
 def _read(*, operation_id: str, summary: str, parameter: str) -> Callable[[F], F]:
-    ulid = {"type": "string", "pattern": f"^{ULIDConverter.regex}$"}
     return extend_schema(
         operation_id=operation_id,
         summary=summary,
         tags=["Jobs"],
         parameters=[
             OpenApiParameter(
-                parameter, ulid, OpenApiParameter.PATH, description=f"The `{parameter}` of the order's answer."
+                parameter, ULID, OpenApiParameter.PATH, description=f"The `{parameter}` of the order's answer."
             ),
             *response_headers(200, *READ_REFUSALS),
         ],
@@ -187,4 +210,29 @@ def _read(*, operation_id: str, summary: str, parameter: str) -> Callable[[F], F
 
 
 job = _read(operation_id="get_job", summary="Read a job", parameter="job_id")
+CANCEL_REFUSALS = READ_REFUSALS | refusals("job_over")
+
+cancel = extend_schema(
+    operation_id="cancel_job",
+    summary="Cancel a job",
+    tags=["Jobs"],
+    request=None,
+    parameters=[
+        OpenApiParameter("job_id", ULID, OpenApiParameter.PATH, description="The `job_id` of the order's answer."),
+        *response_headers(200, 202, *CANCEL_REFUSALS),
+    ],
+    responses={
+        200: OpenApiResponse(
+            JobSerializer,
+            description="Nobody was at work on it: it has failed with the code `cancelled`, and is refunded.",
+            examples=[OpenApiExample("cancelled", value=CANCELLED)],
+        ),
+        202: OpenApiResponse(
+            JobSerializer,
+            description="It runs, and will fail with the code `cancelled`, refunded, as soon as its engine stops.",
+            examples=[OpenApiExample("running", value=CANCELLING)],
+        ),
+        **CANCEL_REFUSALS,
+    },
+)
 request = _read(operation_id="get_job_by_request", summary="Read the job of a request", parameter="request_id")

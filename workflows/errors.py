@@ -17,6 +17,12 @@ class JobNotFound(WorkflowsError):
     code = "job_not_found"
 
 
+class JobOver(WorkflowsError):
+    """Job {job_id} has ended in {status} already; there is nothing to cancel."""
+
+    code = "job_over"
+
+
 class NotRefundable(WorkflowsError):
     """Job {job_id} cannot be refunded: {why}."""
 

@@ -10,6 +10,7 @@ from django.db.models.functions import Greatest, Now
 
 from billing.models import Client, LedgerEntry, raises_configuration_version
 from studio_gateway.ids import ULIDField, new_ulid
+from workflows.engines.base import BUILT_IN, engine_name
 
 LONGEST_ATTEMPT = timedelta(minutes=15)
 LONGEST_DEADLINE = timedelta(days=1)
@@ -64,6 +65,13 @@ class Job(models.Model):
         SUCCESS = "SUCCESS"
         FAILURE = "FAILURE"
 
+    class OnTechnicalFailure(models.TextChoices):
+        """What follows when an attempt fails for technical reasons: time limits, a provider's 5xx, a lost worker."""
+
+        RETRY = "retry"  # the next attempt, by the same engine
+        FAIL = "fail"  # no attempt more
+        FALLBACK = "fallback"  # the next attempt, by the built-in engine
+
     OPEN = (Status.NOT_STARTED, Status.IN_PROGRESS)
 
     id = ULIDField(primary_key=True, default=new_ulid)
@@ -86,6 +94,20 @@ class Job(models.Model):
     deadline_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
+
+    on_technical_failure = models.CharField(
+        max_length=8,
+        choices=OnTechnicalFailure.choices,
+        default=OnTechnicalFailure.RETRY,
+        db_default=OnTechnicalFailure.RETRY,
+        help_text="As understood; what was asked for is in the spec.",
+    )
+    fell_back = models.BooleanField(
+        default=False, db_default=False, help_text="The built-in engine has taken over from the one that was ordered."
+    )
+    cancel_requested_at = models.DateTimeField(
+        null=True, help_text="When it was cancelled while it ran: it can only fail now."
+    )
 
     attempt = models.SmallIntegerField(default=0)
     max_attempts = models.SmallIntegerField()
@@ -137,6 +159,20 @@ class Job(models.Model):
                 | Q(status__in=["IN_PROGRESS", "SUCCESS"], attempt__gt=0)
                 | ~Q(status__in=["NOT_STARTED", "IN_PROGRESS", "SUCCESS"]),
             ),
+            models.CheckConstraint(
+                name="job_on_technical_failure_known",
+                condition=Q(on_technical_failure__in=["retry", "fail", "fallback"]),
+            ),
+            models.CheckConstraint(
+                name="job_fell_back_as_asked", condition=Q(fell_back=False) | Q(on_technical_failure="fallback")
+            ),
+            # A running job that was cancelled has one end only, and what does not run is not left waiting for it.
+            models.CheckConstraint(
+                name="job_cancelled_ends_so",
+                condition=Q(cancel_requested_at__isnull=True)
+                | Q(status="IN_PROGRESS", lease_until__isnull=False)
+                | Q(status="FAILURE", error_code="cancelled"),
+            ),
             models.CheckConstraint(name="job_credits_cost_not_negative", condition=Q(credits_cost__gte=0)),
             models.CheckConstraint(name="job_test_is_free", condition=Q(is_test=False) | Q(credits_cost=0)),
             # The same order sent twice is one job, for as long as the job lives.
@@ -171,6 +207,11 @@ class Job(models.Model):
     def __str__(self) -> str:
         return self.id
 
+    @property
+    def engine(self) -> str:
+        """The name of the engine of its latest attempt, or of its first while there was none."""
+        return BUILT_IN if self.fell_back else engine_name(self.spec.get("image_model"))
+
 
 class JobEvent(models.Model):
     """One thing that happened to a job after it was accepted."""
@@ -178,6 +219,7 @@ class JobEvent(models.Model):
     class Kind(models.TextChoices):
         STARTED = "started"
         WAITING = "waiting"
+        CANCELLING = "cancelling"
         SUCCEEDED = "succeeded"
         FAILED = "failed"
         REFUNDED = "refunded"

@@ -1,5 +1,6 @@
 """One attempt, from the engine to the rows: what a worker process does with a claimed job."""
 
+import faulthandler
 import hashlib
 import logging
 import threading
@@ -13,8 +14,9 @@ from ulid import ULID
 
 from workflows import jobs
 from workflows.catalogue import DEFINITIONS, Order
-from workflows.engines.base import EngineError, File
+from workflows.engines.base import EngineError, File, Stopped
 from workflows.jobs import Attempt
+from workflows.jobs.attempts import LEASE_GRACE
 from workflows.models import Output
 from workflows.storage import output_key
 
@@ -24,25 +26,40 @@ HEARTBEAT_SECONDS = 3.0
 
 
 class Heartbeat:
-    """Renews an attempt's lease from a thread, while the engine computes in the main one."""
+    """Renews an attempt's lease from a thread, while the engine computes in the main one, and ends what cannot be.
+
+    django-q2 interrupts what exceeds its time limit, and then sends SIGTERM to the process. What ignores both ends the
+    process here, from a thread that needs neither signals nor Python: no attempt outlives its longest lease.
+    """
 
     def __init__(self, attempt: Attempt) -> None:
         self._attempt = attempt
         self._stop = threading.Event()
+        self._over = threading.Event()
         self._thread = threading.Thread(target=self._beat, name=f"heartbeat-{attempt.job.pk}", daemon=True)
 
-    def __enter__(self) -> None:
+    def checkpoint(self) -> None:
+        """Raise Stopped where nobody waits for this attempt any more, as far as the last beat knows."""
+        if self._over.is_set():
+            raise Stopped
+
+    def __enter__(self) -> "Heartbeat":
+        longest = self._attempt.job.time_limit + LEASE_GRACE
+        faulthandler.dump_traceback_later(longest.total_seconds(), exit=True)
         self._thread.start()
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop.set()
+        faulthandler.cancel_dump_traceback_later()
 
     def _beat(self) -> None:
         while not self._stop.wait(HEARTBEAT_SECONDS):
             try:
                 if not jobs.heartbeat(self._attempt):
+                    self._over.set()
                     break
             except Error:
                 # The database is away. The lease may lapse meanwhile; then the fence decides.
@@ -61,17 +78,28 @@ def perform(attempt: Attempt) -> None:
     job = attempt.job
     stored: list[Output] = []
     try:
-        with Heartbeat(attempt):
+        with Heartbeat(attempt) as heartbeat:
             from workflows.engines.samples import as_sample
 
-            definition = DEFINITIONS[job.workflow]
+            engine = DEFINITIONS[job.workflow].engine(job.engine)
             # The same for each attempt of a job: a second one makes what the first would have made.
             seed = int(ULID.from_str(job.pk))
-            result = definition.perform(Order(client=job.client, spec=job.spec, seed=seed))
+            order = Order(
+                client=job.client,
+                spec=job.spec,
+                seed=seed,
+                idempotency_key=job.pk,
+                checkpoint=heartbeat.checkpoint,
+            )
+            result = engine(order)
             for file in result.files:
+                heartbeat.checkpoint()
                 stored.append(_store(attempt, as_sample(file) if job.is_test else file, position=len(stored)))
             if jobs.succeed(attempt, outputs=stored, summary=result.summary):
                 return
+        jobs.give_up(attempt)
+    except Stopped:
+        jobs.give_up(attempt)
     except EngineError as error:
         jobs.fail(attempt, code=error.code, message=error.message, technical=error.technical)
     except TimeoutException:

@@ -133,8 +133,15 @@ class JobSerializer(serializers.Serializer[Job]):
     started_at = serializers.DateTimeField(allow_null=True, help_text="When its first attempt began.")
     ended_at = serializers.DateTimeField(allow_null=True, help_text="When it came to SUCCESS or FAILURE.")
     deadline_at = serializers.DateTimeField(help_text="When it fails and is refunded if it is still open.")
+    cancel_requested_at = serializers.DateTimeField(
+        allow_null=True, help_text="When it was cancelled while it ran: it will fail as `cancelled`. Null otherwise."
+    )
     attempts = serializers.IntegerField(source="attempt", help_text="Attempts begun so far.")
     max_attempts = serializers.IntegerField(help_text="Attempts that it may have.")
+    engine = serializers.CharField(help_text="The engine that makes the images.")
+    fell_back = serializers.BooleanField(
+        help_text="Whether the built-in engine took over after a technical failure of the one that was ordered."
+    )
     error = serializers.SerializerMethodField(help_text="Why it failed; null unless it did.")
     summary = serializers.DictField(help_text="What the engine understood and made; empty until SUCCESS.")
     outputs = OutputSerializer(many=True, help_text="The files that it made, in order; none until SUCCESS.")

@@ -86,6 +86,7 @@ class Supervisor:
             run_after__lte=lately,
             attempt__lt=F("max_attempts"),
             deadline_at__gt=Now(),
+            cancel_requested_at=None,
         ).exists()
 
     def _busy(self) -> bool:

@@ -16,6 +16,7 @@ from studio_gateway.api.parameters import flag, idempotency_key
 from studio_gateway.api.views import APIView
 from workflows import documentation, jobs, offers
 from workflows.catalogue import Definition
+from workflows.errors import JobNotFound
 from workflows.models import Job, Output
 from workflows.serializers import DryRunResponse, JobSerializer, WorkflowAcceptedResponse
 from workflows.storage import signature_holds
@@ -103,6 +104,20 @@ class JobView(APIView):
     @documentation.job
     def get(self, request: Request, job_id: str) -> Response:
         return _job(request, Q(pk=job_id))
+
+
+class CancelView(APIView):
+    """Cancel an order whose images nobody wants any more."""
+
+    @documentation.cancel
+    def post(self, request: Request, job_id: str) -> Response:
+        try:
+            job = jobs.cancel(job_id=job_id, client=authenticated(request)[0])
+        except JobNotFound as error:
+            raise Http404 from error
+        request._request.job_id = job.pk  # type: ignore[attr-defined]  # for the request log
+        ended = job.status == Job.Status.FAILURE
+        return Response(JobSerializer(job).data, status=status.HTTP_200_OK if ended else status.HTTP_202_ACCEPTED)
 
 
 class RequestView(APIView):

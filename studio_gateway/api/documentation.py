@@ -20,6 +20,7 @@ CODES = {
     "client_suspended": (403, "The client is suspended; write to support."),
     "not_found": (404, "There is no such path, or nothing of this client's with that id."),
     "method_not_allowed": (405, "The path has other methods; `Allow` names them."),
+    "job_over": (409, "The job has ended; there is nothing to cancel."),
     "body_too_large": (413, "The body is larger than 1 MiB."),
     "unsupported_media_type": (415, "Send `Content-Type: application/json`."),
     "too_many_open_jobs": (429, "As many jobs are open as this client may have; wait for some to end."),

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.request import UnreadablePostError
 from django.views import defaults
@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 DOMAIN_STATUS = {
     "insufficient_credits": status.HTTP_402_PAYMENT_REQUIRED,
     "client_suspended": status.HTTP_403_FORBIDDEN,
+    "job_over": status.HTTP_409_CONFLICT,
     "too_many_open_jobs": status.HTTP_429_TOO_MANY_REQUESTS,
     "too_many_orders": status.HTTP_429_TOO_MANY_REQUESTS,
     "workflow_disabled": status.HTTP_503_SERVICE_UNAVAILABLE,
@@ -56,7 +57,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
             return _response(UNCLEAR, "bad_request", request_id, 400, {})
         case UnreadablePostError():
             return _response("The body broke off before its end.", "body_incomplete", request_id, 400, {})
-        case OperationalError():
+        case OperationalError() | InterfaceError():
             return _response("The database is away; try again.", "database_unavailable", request_id, 503, UNAVAILABLE)
         case Http404():
             error = exceptions.NotFound()

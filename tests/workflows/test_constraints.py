@@ -64,6 +64,9 @@ BREAKS: dict[str, Callable[[Job], None]] = {
     "job_test_is_free": job_set("is_test = true"),
     "job_idempotency_key_has_digest": job_set("idempotency_key = 'k'"),
     "job_idempotency_key_once": same_key_twice,
+    "job_on_technical_failure_known": job_set("on_technical_failure = 'hope'"),
+    "job_fell_back_as_asked": job_set("fell_back = true"),
+    "job_cancelled_ends_so": job_set("cancel_requested_at = now()"),
     "job_credits_cost_not_negative": job_set("credits_cost = -1"),
     "output_position_once": output_twice,
 }
@@ -202,3 +205,16 @@ def test_jobs_with_rows_of_their_own_cannot_be_deleted(db, shop: Shop):
         sql("DELETE FROM workflows_job WHERE id = %s", job.pk)
         connection.check_constraints()
     assert Job.objects.filter(pk=job.pk).exists()
+
+
+@pytest.mark.parametrize("status", ["NOT_STARTED", "IN_PROGRESS", "SUCCESS", "FAILURE"])
+def test_a_job_that_was_cancelled_while_it_ran_can_only_fail_as_cancelled(db, shop: Shop, status: str):
+    job = order(shop)
+    if status != "NOT_STARTED":
+        attempt = claimed(job)
+    if status == "SUCCESS":
+        jobs.succeed(attempt, outputs=[], summary={})
+    if status == "FAILURE":
+        jobs.fail(attempt, code="x", message="y", technical=False)
+    with refused_by("job_cancelled_ends_so"):
+        sql("UPDATE workflows_job SET cancel_requested_at = now(), lease_until = NULL")

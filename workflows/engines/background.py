@@ -1,14 +1,14 @@
 """The built-in engine of background-generator: a catalog set, rendered from words, colours and a seed."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import cv2
 import numpy as np
 
 from workflows.engines import moods, palette, scenes
-from workflows.engines.base import BUILT_IN, File, Result, check_model
+from workflows.engines.base import BUILT_IN, File, Result
 from workflows.engines.camera import Camera
 from workflows.engines.colors import parse_color
 from workflows.engines.images import png
@@ -23,15 +23,14 @@ _MOST_COLORS = 6
 _SEEDS = 2**53
 
 
-def render(spec: Mapping[str, Any], *, default_seed: int) -> Result:
+def render(spec: Mapping[str, Any], *, default_seed: int, checkpoint: Callable[[], None] = lambda: None) -> Result:
     """Make the backdrop that a validated background-generator spec asks for.
 
     The same spec and seed give the same bytes, in any process and with any number of threads; `default_seed` is
-    taken where the spec has none, and the summary says which seed makes the image again. Raises UnknownModel,
-    UnknownColor and what `parse_size` raises.
+    taken where the spec has none, and the summary says which seed makes the image again. `checkpoint` is called between
+    the steps. Raises UnknownColor and what `checkpoint` and `parse_size` raise.
     """
     cv2.setNumThreads(1)  # worker processes are the parallelism
-    check_model(spec.get("image_model"))
     size = parse_size(resolution=spec.get("resolution"), aspect_ratio=spec.get("aspect_ratio"))
     asked = list(dict.fromkeys(parse_color(color) for color in spec.get("dominant_colors") or ()))
     seed = _seed(default_seed if spec.get("seed") is None else spec["seed"])
@@ -49,7 +48,10 @@ def render(spec: Mapping[str, Any], *, default_seed: int) -> Result:
         asked=bool(asked),
         seed=seed,
     )
-    pixels = paint(camera, build(studio), vignette=mood.vignette, rng=studio.random("grain"))
+    layers = build(studio)
+    checkpoint()
+    pixels = paint(camera, layers, vignette=mood.vignette, rng=studio.random("grain"))
+    checkpoint()
     summary = {
         "engine": BUILT_IN,
         "seed": seed,

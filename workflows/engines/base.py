@@ -27,13 +27,16 @@ class UnknownModel(EngineError):
     code = "unknown_model"
 
 
+class Stopped(Exception):
+    """The attempt is over, and nobody waits for what it makes: raised by an order's `checkpoint`."""
+
+
 BUILT_IN = "built-in"
 
 
-def check_model(model: str | None) -> None:
-    """Raise UnknownModel where there is no such model; None means the built-in one."""
-    if model is not None and model.strip().lower() != BUILT_IN:
-        raise UnknownModel(asked=quoted(model), known=BUILT_IN)
+def engine_name(model: str | None) -> str:
+    """Return the name of the engine that an `image_model` stands for, whether there is one or not."""
+    return BUILT_IN if model is None else model.strip().lower()
 
 
 @dataclass(frozen=True)

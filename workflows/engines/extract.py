@@ -1,7 +1,7 @@
 """The built-in engine of extract: the items on a photo, each cut out with alpha."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,18 +38,22 @@ class _Item:
     colors: list[tuple[str, float]]
 
 
-def extract(photo: bytes, spec: Mapping[str, Any]) -> Result:
+def extract(photo: bytes, spec: Mapping[str, Any], *, checkpoint: Callable[[], None] = lambda: None) -> Result:
     """Cut the items out of a photo as a validated extract spec asks.
 
     The files are RGBA PNGs, at most `max_items` of them, the ones of the colours that the context names first, else
-    the largest first. Their details give the box in pixels of the upright photo. Raises NoItemsFound, and what
-    `read_photo` raises. Memory: about 15 bytes for each pixel of the photo.
+    the largest first. Their details give the box in pixels of the upright photo. `checkpoint` is called between the
+    steps. Raises NoItemsFound, and what `checkpoint` and `read_photo` raise. Memory: about 15 bytes for each pixel of
+    the photo.
     """
     cv2.setNumThreads(1)  # worker processes are the parallelism
     pixels, given = read_photo(photo)
     context = spec.get("extraction_context") or {}
     most = min(context.get("max_items") or _MOST_ITEMS, _MOST_ITEMS)
-    items = _items(pixels, alpha_of(pixels, given))
+    checkpoint()
+    alpha = alpha_of(pixels, given)
+    checkpoint()
+    items = _items(pixels, alpha)
     if not items:
         raise NoItemsFound
     wanted = _named_colors(f"{context.get('product_name') or ''} {context.get('product_description') or ''}")

@@ -5,7 +5,8 @@ one job, and takes its locks in the order job, client.
 """
 
 from workflows.jobs.accept import submit
-from workflows.jobs.attempts import Attempt, claim, fail, heartbeat, succeed
+from workflows.jobs.attempts import Attempt, claim, fail, give_up, heartbeat, succeed
+from workflows.jobs.cancelling import cancel
 from workflows.jobs.queue import reserve
 from workflows.jobs.refunds import refund
 from workflows.jobs.replays import Once, order_digest, replayed
@@ -15,8 +16,10 @@ __all__ = [
     "SWEEP_LIMIT",
     "Attempt",
     "Once",
+    "cancel",
     "claim",
     "fail",
+    "give_up",
     "heartbeat",
     "order_digest",
     "refund",

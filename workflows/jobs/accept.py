@@ -7,6 +7,7 @@ from billing import ledger
 from billing.models import Client
 from requestlog.models import RequestLog
 from studio_gateway.ids import new_ulid
+from workflows.jobs.policy import attempts_allowed, on_technical_failure
 from workflows.jobs.replays import Once, replayed
 from workflows.models import Job, Workflow
 
@@ -31,6 +32,7 @@ def submit(
     before any of them touches the client's row, and return its job. Raises KeyReused.
     """
     ledger.check_admission(client=client, credits=credits_cost)
+    policy = on_technical_failure(spec)
     job = Job(
         id=new_ulid(),
         request_id=log.request_id,
@@ -38,12 +40,13 @@ def submit(
         workflow=workflow.name,
         spec=spec,
         is_test=is_test,
+        on_technical_failure=policy,
         idempotency_key=once.key if once else None,
         order_digest=once.digest if once else "",
         credits_cost=credits_cost,
         charge_id=new_ulid(),
         deadline_at=Now() + workflow.deadline,
-        max_attempts=workflow.max_attempts,
+        max_attempts=attempts_allowed(policy, workflow=workflow),
         time_limit=workflow.time_limit,
     )
     log.job_id = job.id

@@ -4,11 +4,12 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce, Least, Now
 
 from billing import ledger
-from workflows.jobs.refunds import end_in_failure
+from workflows.jobs.policy import remark
+from workflows.jobs.refunds import CANCELLED, end_in_failure
 from workflows.models import Job, JobEvent, Output
 
 # A worker that stops heartbeating loses its job after this; another may have it then.
@@ -37,7 +38,10 @@ class Attempt:
 
 
 def claim(*, job_id: str, worker: str) -> Attempt | None:
-    """Begin the next attempt of a due job: raise its number and take a lease. None: it is not to be had."""
+    """Begin the next attempt of a due job: raise its number and take a lease. None: it is not to be had.
+
+    With FALLBACK every attempt but the first is the built-in engine's: the first failed, or its worker was lost.
+    """
     with transaction.atomic(durable=True):
         moved = Job.objects.filter(
             Q(lease_until=None) | Q(lease_until__lte=Now()),
@@ -46,8 +50,13 @@ def claim(*, job_id: str, worker: str) -> Attempt | None:
             run_after__lte=Now(),
             attempt__lt=F("max_attempts"),
             deadline_at__gt=Now(),
+            cancel_requested_at=None,
         ).update(
             status=Job.Status.IN_PROGRESS,
+            fell_back=Case(
+                When(on_technical_failure=Job.OnTechnicalFailure.FALLBACK, attempt__gte=1, then=Value(True)),
+                default=F("fell_back"),
+            ),
             attempt=F("attempt") + 1,
             worker=worker,
             started_at=Coalesce("started_at", Now()),
@@ -58,20 +67,26 @@ def claim(*, job_id: str, worker: str) -> Attempt | None:
             return None
         job = Job.objects.select_related("client").get(pk=job_id)
         attempt = Attempt(job=job, number=job.attempt)
-        attempt.record(JobEvent.Kind.STARTED)
+        attempt.record(JobEvent.Kind.STARTED, remark(job))
     return attempt
 
 
 def heartbeat(attempt: Attempt) -> bool:
-    """Renew the lease, never past the attempt's time limit. False: this attempt is over, whatever its worker thinks."""
+    """Renew the lease, never past the attempt's time limit.
+
+    False: nobody waits for this attempt any more. It is over, whatever its worker thinks, or the job was cancelled and
+    will be ended by the sweep unless its worker does so before the lease lapses.
+    """
     limit = F("attempt_started_at") + F("time_limit") + LEASE_GRACE
-    return bool(attempt.running().update(lease_until=Least(Now() + LEASE, limit)))
+    wanted = attempt.running().filter(cancel_requested_at=None)
+    return bool(wanted.update(lease_until=Least(Now() + LEASE, limit)))
 
 
 def succeed(attempt: Attempt, *, outputs: list[Output], summary: dict[str, Any]) -> bool:
-    """End the job in SUCCESS with its outputs. False: the attempt came too late and nothing was written."""
+    """End the job in SUCCESS with its outputs. False: it came too late, or was cancelled; nothing was written."""
     with transaction.atomic(durable=True):
-        moved = attempt.running().update(status=Job.Status.SUCCESS, ended_at=Now(), lease_until=None, summary=summary)
+        wanted = attempt.running().filter(cancel_requested_at=None)
+        moved = wanted.update(status=Job.Status.SUCCESS, ended_at=Now(), lease_until=None, summary=summary)
         if not moved:
             return False
         Output.objects.bulk_create(outputs)
@@ -83,12 +98,18 @@ def succeed(attempt: Attempt, *, outputs: list[Output], summary: dict[str, Any])
 def fail(attempt: Attempt, *, code: str, message: str, technical: bool) -> bool:
     """End the attempt: let the job wait for its next one, or end it in FAILURE with its refund.
 
-    Only a technical failure is tried again, while attempts are left and the pause ends before the deadline. False: the
-    attempt came too late and nothing was written.
+    Only a technical failure is tried again, while attempts are left and the pause ends before the deadline. A job that
+    was cancelled ends as cancelled. False: the attempt came too late and nothing was written.
     """
     if technical and _wait(attempt, detail=f"{code}: {message}"):
         return True
     return end_in_failure(attempt.running(), job=attempt.job, code=code, message=message)
+
+
+def give_up(attempt: Attempt) -> bool:
+    """End the job if it was cancelled while this attempt ran. False: it was not, or has ended; nothing was written."""
+    cancelled = attempt.running().exclude(cancel_requested_at=None)
+    return end_in_failure(cancelled, job=attempt.job, code=CANCELLED, message="The job was cancelled.")
 
 
 def _wait(attempt: Attempt, *, detail: str) -> bool:
@@ -96,7 +117,7 @@ def _wait(attempt: Attempt, *, detail: str) -> bool:
     with transaction.atomic(durable=True):
         moved = (
             attempt.running()
-            .filter(attempt__lt=F("max_attempts"), deadline_at__gt=Now() + pause)
+            .filter(attempt__lt=F("max_attempts"), deadline_at__gt=Now() + pause, cancel_requested_at=None)
             .update(lease_until=None, reserved_until=None, run_after=Now() + pause)
         )
         if moved:

@@ -7,21 +7,21 @@ from studio_gateway.ids import new_ulid
 from workflows.errors import JobNotFound, NotRefundable
 from workflows.models import Job, JobEvent
 
+CANCELLED = "cancelled"
+
 
 def end_in_failure(row: QuerySet[Job], *, job: Job, code: str, message: str) -> bool:
-    """End `job` in FAILURE and refund it, if `row` still selects it. False: it does not, and nothing was written."""
+    """End `job` in FAILURE and refund it, if `row` still selects it. False: it does not, and nothing was written.
+
+    A job that was cancelled while it ran ends as cancelled, whatever it would have failed with.
+    """
     refund_id = new_ulid()
+    ended = {"status": Job.Status.FAILURE, "refund_id": refund_id, "ended_at": Now(), "lease_until": None}
     with transaction.atomic(durable=True):
-        moved = row.update(
-            status=Job.Status.FAILURE,
-            refund_id=refund_id,
-            ended_at=Now(),
-            lease_until=None,
-            error_code=code,
-            error_message=message,
-        )
-        if not moved:
-            return False
+        if not row.filter(cancel_requested_at=None).update(**ended, error_code=code, error_message=message):
+            code, message = CANCELLED, "The job was cancelled."
+            if not row.exclude(cancel_requested_at=None).update(**ended, error_code=code, error_message=message):
+                return False
         JobEvent.objects.create(
             job=job, kind=JobEvent.Kind.FAILED, attempt=job.attempt, worker=job.worker, detail=f"{code}: {message}"
         )

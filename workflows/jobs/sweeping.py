@@ -1,7 +1,7 @@
 import logging
 
 from django.db import IntegrityError
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from workflows.jobs.refunds import end_in_failure
@@ -18,8 +18,9 @@ def overdue() -> QuerySet[Job]:
 
 
 def lost() -> QuerySet[Job]:
-    """Running jobs whose worker fell silent during their last attempt."""
-    return Job.objects.filter(status=Job.Status.IN_PROGRESS, lease_until__lte=Now(), attempt__gte=F("max_attempts"))
+    """Running jobs whose worker fell silent, and which shall not run again: out of attempts, or cancelled."""
+    last = Q(attempt__gte=F("max_attempts")) | Q(cancel_requested_at__isnull=False)
+    return Job.objects.filter(last, status=Job.Status.IN_PROGRESS, lease_until__lte=Now())
 
 
 def sweep() -> int:

@@ -41,9 +41,9 @@ def fail(violation: Violation) -> None:
 
 def make_due(violation: Violation) -> None:
     """Let a worker have an open job now. Whoever may still be at it fails on the fence."""
-    Job.objects.filter(pk=violation.job_id, status__in=Job.OPEN).update(
-        run_after=Now(), reserved_until=None, lease_until=None
-    )
+    job = Job.objects.filter(pk=violation.job_id, status__in=Job.OPEN)
+    job.update(run_after=Now(), reserved_until=None)
+    job.filter(lease_until__isnull=False).update(lease_until=Now())
 
 
 def reset_balance(violation: Violation) -> None:

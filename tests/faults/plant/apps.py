@@ -1,0 +1,12 @@
+from django.apps import AppConfig
+
+
+class Plant(AppConfig):
+    name = "tests.faults.plant"
+    label = "plant"
+
+    def ready(self) -> None:
+        from tests.faults.plant.engines import ENGINES
+        from workflows.catalogue import DEFINITIONS
+
+        DEFINITIONS["background-generator"].engines.update(ENGINES)
