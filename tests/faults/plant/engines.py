@@ -1,6 +1,6 @@
 """What misbehaves. An order chooses by `image_model`, and says more in `metadata`.
 
-Each call leaves a line in `calls(data folder, job id)`: the process id, so that tests know where a job ran and how often.
+Each call leaves a line in `calls(data folder, job id)`, the process id: so tests know where a job ran, and how often.
 """
 
 import contextlib
