@@ -75,6 +75,15 @@ def perform(attempt: Attempt) -> None:
     the process then. Files of an attempt that failed or came too late are deleted; those of one whose commit went
     unanswered stay, because the job may have them.
     """
+    try:
+        _perform(attempt)
+    except (OperationalError, InterfaceError):
+        # The lease will lapse; then the job has its next attempt, or its end.
+        logger.exception("attempt %s of job %s ended without an answer from the database", attempt.number, attempt.job)
+        connection.close()
+
+
+def _perform(attempt: Attempt) -> None:
     job = attempt.job
     stored: list[Output] = []
     try:
@@ -94,7 +103,7 @@ def perform(attempt: Attempt) -> None:
             result = engine(order)
             for file in result.files:
                 heartbeat.checkpoint()
-                stored.append(_store(attempt, as_sample(file) if job.is_test else file, position=len(stored)))
+                _store(attempt, as_sample(file) if job.is_test else file, stored)
             if jobs.succeed(attempt, outputs=stored, summary=result.summary):
                 return
         jobs.give_up(attempt)
@@ -115,9 +124,7 @@ def perform(attempt: Attempt) -> None:
         _drop(stored)
         raise
     except (OperationalError, InterfaceError):
-        logger.exception("attempt %s of job %s ended without an answer from the database", attempt.number, job.pk)
-        connection.close()
-        return
+        raise
     except Exception:
         logger.exception("attempt %s of job %s failed", attempt.number, job.pk)
         jobs.fail(
@@ -129,14 +136,14 @@ def perform(attempt: Attempt) -> None:
     _drop(stored)
 
 
-def _store(attempt: Attempt, file: File, *, position: int) -> Output:
-    job = attempt.job
-    key = output_key(client_id=job.client_id, job_id=job.pk, attempt=attempt.number, name=file.name)
-    return Output(
+def _store(attempt: Attempt, file: File, stored: list[Output]) -> None:
+    """Store a file, as the next of `stored`: before it is written, so that half a file is found there too."""
+    job, position = attempt.job, len(stored)
+    output = Output(
         job=job,
         position=position,
         name=file.name,
-        key=default_storage.save(key, ContentFile(file.data)),
+        key=output_key(client_id=job.client_id, job_id=job.pk, attempt=attempt.number, name=file.name),
         content_type=file.content_type,
         size=len(file.data),
         sha256=hashlib.sha256(file.data).hexdigest(),
@@ -144,6 +151,8 @@ def _store(attempt: Attempt, file: File, *, position: int) -> Output:
         height=file.height,
         details=file.details,
     )
+    stored.append(output)
+    output.key = default_storage.save(output.key, ContentFile(file.data))
 
 
 def _drop(stored: list[Output]) -> None:
