@@ -47,6 +47,9 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[PUBLIC_URL])
 # The reverse proxies, as addresses or networks, whose X-Forwarded-For is believed; every other's is not looked at.
 TRUSTED_PROXIES = [ip_network(proxy) for proxy in env.list("TRUSTED_PROXIES", default=[])]
 
+# Whoever bears it may read /metrics; without one, only who asks on this machine itself.
+METRICS_TOKEN = env("METRICS_TOKEN", default="")
+
 CORES = os.cpu_count() or 1
 WEB_PROCESSES = env.int("WEB_PROCESSES", default=max(1, CORES // 2))
 WEB_THREADS = env.int("WEB_THREADS", default=4)
@@ -76,7 +79,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "studio_gateway.middleware.client_address",
     "requestlog.middleware.RequestLogMiddleware",
-    "studio_gateway.middleware.healthz",
+    "workflows.probes.probes",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -274,7 +277,6 @@ SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 if not LOCAL:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_SSL_REDIRECT = True
-    SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
     SECURE_HSTS_SECONDS = 31_536_000
     SESSION_COOKIE_SECURE = True
     CSRF_COOKIE_SECURE = True

@@ -29,5 +29,6 @@ for name in (
     "DEBUG",
     "TRUSTED_PROXIES",
     "FIELD_ENCRYPTION_KEYS",
+    "METRICS_TOKEN",
 ):
     os.environ.pop(name, None)

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.core.files.storage import default_storage
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -233,6 +234,10 @@ class JobEvent(models.Model):
 
     class Meta:
         ordering = ["id"]
+        indexes = [
+            # The reader of /metrics and /readyz: what happened today, or just now.
+            BrinIndex(name="job_event_at", fields=["at"], autosummarize=True)
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} (attempt {self.attempt})"
@@ -263,3 +268,25 @@ class Output(models.Model):
     def url(self) -> str:
         """A signed URL that expires."""
         return default_storage.url(self.key)
+
+
+class Worker(models.Model):
+    """One running `manage.py worker`, as it last reported; its counts are of its own life."""
+
+    name = models.CharField(max_length=100, primary_key=True, help_text="Host and process id.")
+    started_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+    sweeps = models.BigIntegerField(default=0)
+    swept_jobs = models.BigIntegerField(default=0, help_text="Jobs that its sweeps failed and refunded.")
+    cluster_restarts = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="worker_counts_not_negative",
+                condition=Q(sweeps__gte=0, swept_jobs__gte=0, cluster_restarts__gte=0),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name

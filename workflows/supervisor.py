@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 
 from studio_gateway.processes import block_signals, kill, spawn, stop, wait_for_signal
 from workflows import jobs
-from workflows.models import Job, JobEvent
+from workflows.models import Job, JobEvent, Worker
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +25,8 @@ SWEEP_SECONDS = 2.0
 STALL_SECONDS = 10.0
 # How long running jobs may go on after SIGTERM; what is not done then is another worker's next attempt.
 DRAIN_SECONDS = 30.0
+# The row of a worker that was killed is kept this long.
+FORGOTTEN = timedelta(days=1)
 
 
 class Supervisor:
@@ -37,7 +39,8 @@ class Supervisor:
     def __init__(self) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self._seen_event = 0
-        self._moving_at = time.monotonic()
+        self._began_at = self._moving_at = time.monotonic()
+        self._counts = {"sweeps": 0, "swept_jobs": 0, "cluster_restarts": 0}
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT; then drain and return."""
@@ -50,7 +53,10 @@ class Supervisor:
                 ended = jobs.sweep()
                 if ended:
                     logger.warning("sweep: %s job(s) failed and refunded", ended)
+                self._counts["sweeps"] += 1
+                self._counts["swept_jobs"] += ended
                 wedged = self._wedged()
+                self._report()
             except Error:
                 logger.exception("no sweep: the database is away")
                 connection.close()
@@ -60,13 +66,27 @@ class Supervisor:
                 logger.critical("the cluster %s; starting another", "stands still" if wedged else "ended")
                 kill(cluster)
                 cluster = self._start()
+                self._counts["cluster_restarts"] += 1
         stop(cluster, seconds=DRAIN_SECONDS)
+        try:
+            Worker.objects.filter(name=self.name).delete()
+        except Error:
+            logger.exception("the worker's row stays for a day: the database is away")
 
     def _start(self) -> "subprocess.Popen[bytes]":
         self._moving_at = time.monotonic()
         return spawn(
             [sys.executable, str(settings.BASE_DIR / "manage.py"), "qcluster"], env={"STUDIO_WORKER": self.name}
         )
+
+    def _report(self) -> None:
+        """Write this worker's row anew, whether it is there or not; forget workers that were killed long ago."""
+        age = timedelta(seconds=time.monotonic() - self._began_at)
+        row = Worker(name=self.name, started_at=Now() - age, seen_at=Now(), **self._counts)
+        # All of it, also when it began: a process of this name and number may have been killed before.
+        reported = ["started_at", "seen_at", *self._counts]
+        Worker.objects.bulk_create([row], update_conflicts=True, unique_fields=["name"], update_fields=reported)
+        Worker.objects.filter(seen_at__lt=Now() - FORGOTTEN).delete()
 
     def _wedged(self) -> bool:
         """Tell whether due jobs have been waiting for STALL_SECONDS while this cluster, not busy, started none."""

@@ -69,6 +69,9 @@ BREAKS: dict[str, Callable[[Job], None]] = {
     "job_cancelled_ends_so": job_set("cancel_requested_at = now()"),
     "job_credits_cost_not_negative": job_set("credits_cost = -1"),
     "output_position_once": output_twice,
+    "worker_counts_not_negative": lambda job: (
+        sql("INSERT INTO workflows_worker VALUES ('w', now(), now(), -1, 0, 0)") and None
+    ),
 }
 
 
