@@ -48,6 +48,10 @@ def unknown_status(job: Job) -> None:
     sql("UPDATE workflows_job SET status = 'CANCELLED'")
 
 
+def negative_count(job: Job) -> None:
+    sql("INSERT INTO workflows_worker VALUES ('w', now(), now(), 0, 0, -1)")
+
+
 # One way to break each constraint, on an open job that nobody has begun; raw SQL, past all code of ours.
 BREAKS: dict[str, Callable[[Job], None]] = {
     "workflow_time_limit_range": workflow_set("time_limit = '15 minutes 1 second'"),
@@ -69,9 +73,7 @@ BREAKS: dict[str, Callable[[Job], None]] = {
     "job_cancelled_ends_so": job_set("cancel_requested_at = now()"),
     "job_credits_cost_not_negative": job_set("credits_cost = -1"),
     "output_position_once": output_twice,
-    "worker_counts_not_negative": lambda job: (
-        sql("INSERT INTO workflows_worker VALUES ('w', now(), now(), -1, 0, 0)") and None
-    ),
+    "worker_counts_not_negative": negative_count,
 }
 
 
