@@ -132,13 +132,13 @@ def test_a_worker_reports_for_as_long_as_it_runs(site: Gateway, postgres: Postgr
     first = site.processes["worker"]
     (name,) = eventually(lambda: restarts(site), what="the worker reports")
     assert name.endswith(f":{first.pid}")
+    began = "SELECT started_at FROM workflows_worker WHERE name = %s"
+    ((before,),) = postgres.run(began, name)
     assert {"killed:2", name} == {row for (row,) in postgres.run("SELECT name FROM workflows_worker")}
 
     (cluster,) = psutil.Process(first.pid).children()
     cluster.kill()
     eventually(lambda: restarts(site) == {name: 1}, what="the restart is told")
-    began = "SELECT started_at FROM workflows_worker WHERE name = %s"
-    ((before,),) = postgres.run(began, name)
     postgres.run("DELETE FROM workflows_worker")
     eventually(lambda: restarts(site) == {name: 1}, what="the row is back")
     ((after,),) = postgres.run(began, name)
@@ -199,7 +199,7 @@ def overdue(shop: Shop) -> None:
 
 
 def overdue_and_a_worker_reports(shop: Shop) -> None:
-    overdue(shop)
+    move(order(shop), run_after="-1 hour", deadline_at="-31 seconds")
     report("host:1")
 
 
@@ -259,6 +259,7 @@ def test_a_storage_that_hangs_is_red_and_nobody_waits_for_it(gated: type[Gated],
     assert gated.saves == 1
     gated.gate.set()
     eventually(lambda: look() == READY, what="all is well again")
+    assert gated.saves <= 2
 
 
 def test_however_many_ask_one_looks(gated: type[Gated]):
