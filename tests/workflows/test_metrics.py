@@ -28,7 +28,7 @@ def told() -> dict[str, float]:
 def report(name: str, seen: str = "-1 second", sweeps: int = 0, swept: int = 0, restarts: int = 0) -> None:
     sql(
         "INSERT INTO workflows_worker (name, started_at, seen_at, sweeps, swept_jobs, cluster_restarts)"
-        " VALUES (%s, now(), now() + %s::interval, %s, %s, %s)",
+        " VALUES (%s, now(), statement_timestamp() + %s::interval, %s, %s, %s)",
         *(name, seen, sweeps, swept, restarts),
     )
 
@@ -62,7 +62,7 @@ def test_a_known_history_is_counted(db, shop: Shop):
     move(overdue, deadline_at="-1 second")
     assert jobs.sweep() == 1
     report("host:1", sweeps=7, swept=1, restarts=2)
-    report("host:2", seen="-14 seconds")
+    report("host:2", seen="-10 seconds")
     report("host:3", seen="-16 seconds")
     found = told()
     assert 0 < found.pop("studio_oldest_due_job_age_seconds") < 60
