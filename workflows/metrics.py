@@ -14,7 +14,8 @@ from workflows.models import Job, JobEvent, Worker
 
 # A worker that has not reported for this long does not count; it does so every two seconds.
 SILENT = timedelta(seconds=15)
-TODAY = "since 00:00 UTC"
+# How far back events are counted. To Prometheus the midnight is a restart, which its functions allow for.
+TODAY = "since 00:00 UTC, when this begins anew"
 
 # Not by `due_at`: brokers that reserve a job again and again, and never begin it, would hide it.
 OPEN_JOBS = """
@@ -65,14 +66,14 @@ def _events() -> Iterator[Metric]:
     )
     yield CounterMetricFamily(
         "studio_attempts_retried",
-        f"Attempts that failed for technical reasons and are followed by another, {TODAY}.",
+        f"Attempts that failed for technical reasons and were to be followed by another, {TODAY}.",
         value=counted(JobEvent.Kind.WAITING),
     )
     ended = CounterMetricFamily("studio_jobs_ended", f"Jobs that ended {TODAY}.", labels=["status"])
     ended.add_metric([Job.Status.SUCCESS], counted(JobEvent.Kind.SUCCEEDED))
     ended.add_metric([Job.Status.FAILURE], counted(JobEvent.Kind.FAILED))
     yield ended
-    refunds = CounterMetricFamily("studio_refunds", f"Refunds {TODAY}, of failures and by staff.", labels=["cause"])
+    refunds = CounterMetricFamily("studio_refunds", f"Refunds {TODAY}.", labels=["cause"])
     refunds.add_metric(["failure"], counted(JobEvent.Kind.FAILED))  # one transaction, and P3
     refunds.add_metric(["staff"], counted(JobEvent.Kind.REFUNDED))
     yield refunds
