@@ -18,6 +18,7 @@ LONG = (
     "test_support_stories.py",
     "test_embedded_postgres.py",
     "test_schemathesis.py",
+    "test_probes.py",
 )
 
 
