@@ -4,13 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from requestlog.retention import LOG_DAYS
 from workflows.jobs.attempts import LEASE_GRACE
 from workflows.jobs.queue import RESERVATION_SECONDS
 
 # How long past its deadline an open job may be seen: the sweep comes every two seconds, one job a transaction.
 MARGIN_SECONDS = 30
-# Request logs are kept for as long; older jobs have outlived theirs.
-LOG_DAYS = 90
 
 COUNTS = """
 SELECT (SELECT count(*) FROM billing_client) AS clients,
@@ -172,6 +171,7 @@ CHECKS = [
         fix="fail",
     ),
     Check(
+        # For a day less than logs are kept, whatever `prune` is doing meanwhile.
         "P6",
         f"""SELECT j.client_id, j.id AS job_id, j.request_id, 'the job has no request log' AS detail
              FROM workflows_job j LEFT JOIN request_logs r ON r.request_id = j.request_id
