@@ -2,6 +2,7 @@
 
 import logging
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -21,6 +22,9 @@ from workflows.models import Job, JobEvent, Worker
 logger = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 2.0
+# `manage.py prune` is run so often, for the first time at a random moment of the first day: however often workers are
+# restarted, each runs it once a day on average, and never all at once.
+PRUNE_SECONDS = 24 * 3600.0
 # A cluster with an idle worker that lets a due job wait this long is wedged.
 STALL_SECONDS = 10.0
 # How long running jobs may go on after SIGTERM; what is not done then is another worker's next attempt.
@@ -38,6 +42,8 @@ class Supervisor:
 
     def __init__(self) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}"
+        self._prune_at = time.monotonic() + random.uniform(0, PRUNE_SECONDS)
+        self._pruning: subprocess.Popen[bytes] | None = None
         self._seen_event = 0
         self._began_at = self._moving_at = time.monotonic()
         self._counts = {"sweeps": 0, "swept_jobs": 0, "cluster_restarts": 0}
@@ -49,6 +55,7 @@ class Supervisor:
         ended = 0
         # After a full sweep the next one begins at once.
         while wait_for_signal(0 if ended >= jobs.SWEEP_LIMIT else SWEEP_SECONDS) not in (signal.SIGTERM, signal.SIGINT):
+            self._prune()
             try:
                 ended = jobs.sweep()
                 if ended:
@@ -112,3 +119,11 @@ class Supervisor:
     def _busy(self) -> bool:
         running = Job.objects.filter(lease_until__gt=Now(), worker=self.name).count()
         return running >= settings.WORKER_PROCESSES
+
+    def _prune(self) -> None:
+        """Have `manage.py prune` run beside this process when it is time to, and collect the one that has ended."""
+        if self._pruning:
+            self._pruning.poll()
+        if time.monotonic() >= self._prune_at:
+            self._prune_at += PRUNE_SECONDS
+            self._pruning = spawn([sys.executable, str(settings.BASE_DIR / "manage.py"), "prune"])
