@@ -2,11 +2,11 @@
 
 import configparser
 import http.client
-import importlib
 import itertools
 import json
 import os
 import re
+import secrets
 import shutil
 import signal
 import subprocess
@@ -16,13 +16,17 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import environ
 import psutil
 import psycopg
 import pytest
+from django.conf import settings
 from django.core.management import get_commands
 from psycopg import sql as compose
 
+from requestlog import retention
 from studio_gateway.embedded import server
 from studio_gateway.management.commands.up import WEB_SECONDS
 from tests import databases
@@ -30,16 +34,20 @@ from tests.conftest import Shop
 from tests.faults.plant.engines import go_file
 from tests.gateway import ROOT, Answer, Gateway, eventually
 from tests.helpers import books_are_right, sql
-from workflows.models import Job, Output, Workflow
-from workflows.supervisor import DRAIN_SECONDS
+from workflows import supervisor
+from workflows.jobs import attempts
+from workflows.models import Job
+from workflows.reconcile import checks
 
 PAGE = (ROOT / "docs" / "operations.md").read_text()
-SECRETS = {"SECRET_KEY": "s" * 50, "FIELD_ENCRYPTION_KEYS": "f" * 50}
+# Where the figures on the page stand.
+CODE = (settings, attempts, checks, retention, supervisor)
+SECRETS = {"SECRET_KEY": secrets.token_urlsafe(48), "FIELD_ENCRYPTION_KEYS": secrets.token_urlsafe(48)}
 PATH = "/v1/background-generator"
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    return re.findall(rf"^ *```{language}\n(.*?)^ *```", PAGE, re.MULTILINE | re.DOTALL)
 
 
 def block(language: str, holding: str) -> str:
@@ -47,12 +55,18 @@ def block(language: str, holding: str) -> str:
     return found
 
 
+def inline(program: str, text: str = PAGE) -> str:
+    """Return the command that begins with `program`, from a line of a block or from between backticks."""
+    (found,) = set(re.findall(rf"(?:^|(?<=`)){program} [^`\n]*", text, re.MULTILINE))
+    return found
+
+
 # Hosts
 
 
 def host(folder: Path, database: str, **env: str) -> Gateway:
-    settings = {"DJANGO_SETTINGS_MODULE": "tests.faults.settings", "WEB_PROCESSES": "1", "WEB_THREADS": "4"}
-    return Gateway(databases.url(database), folder, extra_env={**SECRETS, **settings, **env})
+    engines = {"DJANGO_SETTINGS_MODULE": "tests.faults.settings"}
+    return Gateway(databases.url(database), folder, extra_env={**SECRETS, **engines, **env})
 
 
 @pytest.fixture(scope="module")
@@ -188,11 +202,15 @@ def test_restarts_one_by_one_lose_no_order_and_are_noticed_by_no_job(hosts: list
     clients = [Client(hosts, shop, number) for number in range(3)]
     for client in clients:
         client.start()
+
+    def accepted() -> int:
+        return sum(len(client.accepted) for client in clients)
+
     for gateway, name in itertools.product(hosts, ("worker", "web")):
-        before = sum(len(client.accepted) for client in clients)
         gateway.stop(name)
         gateway.start(name)
-        eventually(lambda: sum(len(client.accepted) for client in clients) > before + 10, what="orders go on")  # noqa: B023
+        enough = accepted() + 10
+        eventually(lambda: accepted() > enough, what="orders go on")  # noqa: B023
     for client in clients:
         client.enough.set()
     for client in clients:
@@ -206,9 +224,99 @@ def test_restarts_one_by_one_lose_no_order_and_are_noticed_by_no_job(hosts: list
     every_promise_holds(hosts[0], shop)
 
 
-def connections() -> int:
-    count = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    return int(sql(count)[0][0])
+# Backup and restore
+
+
+def shell(script: str, folder: Path, gateway: Gateway, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run commands of the page in `folder`, against the gateway's database."""
+    path = f"{server.binary('psql').parent}:{os.environ['PATH']}"
+    known = {**gateway.env, "PATH": path, **env}
+    done = subprocess.run(["bash", "-euc", script], cwd=folder, env=known, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done
+    return done
+
+
+def gone(gateway: Gateway, *answers: Answer) -> list[str]:
+    """Return the ids of accepted orders that the database lacks, found as the page says, from a log like nginx's."""
+    lines = [
+        f"2026-11-22T14:05:00+00:00 202 POST {PATH} {answer.headers['X-Request-Id']} ::1 0.01" for answer in answers
+    ]
+    lines += [f"2026-11-22T14:05:00+00:00 402 POST {PATH} 01J00000000000000000000000 ::1 0.01"]
+    lines += ["2026-11-22T14:05:00+00:00 202 POST /v1/jobs/x/cancel 01J00000000000000000000001 ::1 0.01"]
+    (gateway.data_dir / "studio.log").write_text("\n".join(lines))
+    return shell(block("sh", "comm -23"), gateway.data_dir, gateway).stdout.split()
+
+
+@pytest.fixture
+def empty_database(site: list[Gateway]) -> Iterator[str]:
+    name = f"test_restored{databases.PROCESS}"
+    databases.drop(name)
+    with databases._admin() as admin:
+        admin.execute(compose.SQL("CREATE DATABASE {}").format(compose.Identifier(name)))
+    yield name
+    databases.drop(name)
+
+
+def test_a_backup_taken_under_load_is_restored_with_every_promise_kept(
+    hosts: list[Gateway], shop: Shop, tmp_path: Path, empty_database: str
+):
+    a, _ = hosts
+    kept = order(a, shop, "quick", key="done-0")
+    done = [kept.json["job_id"], *(ordered(a, shop, "quick", key=f"done-{n}") for n in (1, 2))]
+    all_succeed(done)
+    run = [ordered(a, shop, "waits") for _ in range(4)]
+    all_run(run)
+    wait = [ordered(a, shop, "quick", key=f"wait-{n}") for n in range(3)]
+    client = Client(hosts, shop, 9)
+    client.start()
+    eventually(lambda: len(client.accepted) > 5, what="orders come")
+    shell(inline("pg_dump", block("sh", "pg_dump ")), tmp_path, a)
+    late = order(a, shop, "quick", key="late")
+    client.enough.set()
+    client.join(30)
+    assert client.refused == []
+    release(a, run)
+    release(hosts[1], run)
+    shutil.copytree((a.data_dir / "storage").resolve(), tmp_path / "c" / "storage")
+    all_succeed([*run, *wait, late.json["job_id"], *client.accepted.values()])
+
+    c = host(tmp_path / "c", empty_database)
+    shell(f"cp {tmp_path}/studio.dump . && {inline('pg_restore')}", c.data_dir, c)
+    with databases.connected(empty_database):
+        known = set(Job.objects.values_list("pk", flat=True))
+        assert {*done, *run, *wait} <= known
+        assert late.json["job_id"] not in known
+        assert set(Job.objects.filter(pk__in=run).values_list("status", "attempt")) == {("IN_PROGRESS", 1)}
+        assert set(Job.objects.filter(pk__in=wait).values_list("status", "attempt")) == {("NOT_STARTED", 0)}
+        every_promise_holds(c, shop)  # as they were at that moment
+        # The restore took longer than it did: leases have lapsed, and one job is past its deadline.
+        sql("UPDATE workflows_job SET lease_until = now() WHERE lease_until IS NOT NULL")
+        sql("UPDATE workflows_job SET deadline_at = now() - interval '1 hour' WHERE id = %s", wait[0])
+        found = c.manage("reconcile")
+        assert (found.returncode, "P5" in found.stdout, "--fix would: fail" in found.stdout) == (1, True, True)
+        assert c.manage("reconcile", "--fix").returncode == 0
+        assert Job.objects.get(pk=wait[0]).status == Job.Status.FAILURE
+        assert gone(c, kept, late) == [late.headers["X-Request-Id"]]
+        release(c, run)
+        c.start("worker", "web")
+        try:
+            all_succeed([job_id for job_id in known if job_id != wait[0]])
+            assert set(Job.objects.filter(pk__in=run).values_list("attempt", flat=True)) == {2}
+            for job_id in (done[0], run[0], wait[1]):
+                url = c.finished(job_id, key=shop.key)["outputs"][0]["url"]
+                assert c.call("GET", url).status == 200
+            assert c.call("GET", f"/v1/jobs/{late.json['job_id']}", key=shop.key).status == 404
+            assert order(c, shop, "quick", key="done-0").json["job_id"] == done[0]
+            again = ordered(c, shop, "quick", key="late")
+            assert again != late.json["job_id"]
+            all_succeed([again])
+        finally:
+            c.stop()
+        every_promise_holds(c, shop)
+    every_promise_holds(a, shop)
+
+
+# A lost host: the last of these tests, so that nobody needs to start it again
 
 
 def test_a_lost_hosts_jobs_are_finished_by_the_other(hosts: list[Gateway], shop: Shop):
@@ -240,80 +348,89 @@ def members(gateway: Gateway) -> list[psutil.Process]:
     return found
 
 
-# Backup and restore
+# What the page quotes
 
 
-def shell(script: str, folder: Path, gateway: Gateway, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run commands of the page in `folder`, against the gateway's database."""
-    path = f"{server.binary('psql').parent}:{os.environ['PATH']}"
-    known = {**gateway.env, "PATH": path, **env}
-    done = subprocess.run(["bash", "-euc", script], cwd=folder, env=known, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done
-    return done
+def units() -> dict[str, configparser.ConfigParser]:
+    """Return systemd's units by the names of their files."""
+    texts = [part for text in blocks("ini") for part in re.split(r"^(?=# /etc/systemd/)", text, flags=re.MULTILINE)]
+    found = {}
+    for name, text in (part.split("\n", 1) for part in texts if part.startswith("# /etc/systemd/")):
+        unit = configparser.ConfigParser(interpolation=None)
+        unit.optionxform = str  # type: ignore[assignment,method-assign]
+        unit.read_string(text)
+        found[Path(name).name] = unit
+    return found
+
+
+def test_units_let_processes_finish():
+    assert set(units()) == {"studio@.service", "studio-reconcile.service", "studio-reconcile.timer"}
+    service = units()["studio@.service"]["Service"]
+    assert (service["KillMode"], service["Restart"], service["OOMPolicy"]) == ("mixed", "always", "continue")
+    assert float(service["TimeoutStopSec"]) > max(supervisor.DRAIN_SECONDS, WEB_SECONDS) + 5
+    assert service["ExecStart"].endswith("/.venv/bin/python manage.py %i")
+
+
+def test_every_command_and_every_figure_on_the_page_is_the_codes():
+    commands = set(re.findall(r"manage\.py ([a-z_]+)", PAGE)) | set(re.findall(r"studio@([a-z]+)", PAGE))
+    commands |= set(re.findall(r"`((?:revoke|suspend|set|grant|refund)_[a-z_]+)", PAGE)) | {"reconcile", "prune"}
+    assert len(commands) > 10
+    assert commands <= set(get_commands())
+    figures = re.findall(r"([\d.]+) (s|days|MiB) \(`([A-Z_]+)`\)", PAGE)
+    assert len(figures) >= 7
+    for number, unit, name in figures:
+        (value,) = {getattr(module, name) for module in CODE if hasattr(module, name)}
+        value = value.total_seconds() if isinstance(value, timedelta) else value
+        assert float(value) == float(number) * {"MiB": 1024**2}.get(unit, 1), name
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Return the page's `.env` as the gateway reads it."""
+
+    class Read(environ.Env):
+        ENVIRON: dict[str, str] = {}
+
+    (folder / ".env").write_text(block("ini", "PUBLIC_URL="))
+    Read.read_env(folder / ".env")
+    return Read.ENVIRON
+
+
+def test_the_environment_of_the_page_is_what_the_settings_read_and_shells_too(tmp_path: Path):
+    env = environment(tmp_path)
+    script = inline("set") + "; env -0"
+    said = subprocess.run(["bash", "-euc", script], cwd=tmp_path, env={}, capture_output=True, text=True).stdout
+    assert env.items() <= dict(line.split("=", 1) for line in said.split("\0") if line).items()
+    read = (ROOT / "studio_gateway" / "settings.py").read_text()
+    for name in {*env, *re.findall(r"`((?:WEB|WORKER)_[A-Z]+)`", PAGE), "PORT", "ALLOWED_HOSTS"}:
+        assert re.search(rf'env[a-z.]*\(\s*"{name}"', read), name
 
 
 @pytest.fixture
-def empty_database(site: list[Gateway]) -> Iterator[str]:
-    name = f"test_restored{databases.PROCESS}"
-    databases.drop(name)
-    with databases._admin() as admin:
-        admin.execute(compose.SQL("CREATE DATABASE {}").format(compose.Identifier(name)))
-    yield name
-    databases.drop(name)
+def production(django_db_setup: None, django_db_blocker, tmp_path: Path) -> Iterator[Gateway]:
+    """A gateway with the page's environment, role and database; of the latter two the names are the test's own."""
+    name = f"test_production{databases.PROCESS}"
+    env = environment(tmp_path)
+    statements = re.sub(r"\bstudio\b", name, block("sql", "CREATE ROLE")).strip().split("\n")
+    dropped = [f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", f"DROP ROLE IF EXISTS {name}"]
+    with django_db_blocker.unblock(), databases._admin() as admin:
+        for statement in [*dropped, *statements]:
+            admin.execute(statement)
+        password, options = re.findall(r"://studio:(.*)@.*\?(.*)", env.pop("DATABASE_URL"))[0]
+        url = urlsplit(databases.url(name))._replace(netloc=f"{name}:{password}@")
+        env |= {"STUDIO_DATA_DIR": str(tmp_path), **SECRETS}
+        gateway = Gateway(f"{url.geturl()}&{options}", tmp_path, extra_env=env)
+        yield gateway
+        for statement in dropped:
+            admin.execute(statement)
 
 
-def test_a_backup_taken_under_load_is_restored_with_every_promise_kept(
-    hosts: list[Gateway], shop: Shop, tmp_path: Path, empty_database: str
-):
-    a, _ = hosts
-    done = [ordered(a, shop, "quick", key=f"done-{n}") for n in range(3)]
-    all_succeed(done)
-    run = [ordered(a, shop, "waits") for _ in range(4)]
-    all_run(run)
-    wait = [ordered(a, shop, "quick", key=f"wait-{n}") for n in range(3)]
-    client = Client(hosts, shop, 9)
-    client.start()
-    eventually(lambda: len(client.accepted) > 5, what="orders come")
-    shell(block("sh", "pg_dump "), tmp_path, a)
-    late = ordered(a, shop, "quick", key="late")
-    client.enough.set()
-    client.join(30)
-    assert client.refused == []
-    release(a, run)
-    release(hosts[1], run)
-    shutil.copytree((a.data_dir / "storage").resolve(), tmp_path / "c" / "storage")
-    all_succeed([*run, *wait, late, *client.accepted.values()])
-
-    c = host(tmp_path / "c", empty_database)
-    shell(block("sh", "pg_restore "), tmp_path, c)
-    assert c.manage("migrate", "--check").returncode == 0
-    with databases.connected(empty_database):
-        known = set(Job.objects.values_list("pk", flat=True))
-        assert {*done, *run, *wait} <= known
-        assert late not in known
-        assert set(Job.objects.filter(pk__in=run).values_list("status", "attempt")) == {("IN_PROGRESS", 1)}
-        assert set(Job.objects.filter(pk__in=wait).values_list("status", "attempt")) == {("NOT_STARTED", 0)}
-        every_promise_holds(c, shop)  # as they were at that moment
-        # One whose deadline passed long before the restore.
-        sql("UPDATE workflows_job SET deadline_at = now() - interval '1 hour' WHERE id = %s", wait[0])
-        found = c.manage("reconcile")
-        assert (found.returncode, "P5" in found.stdout, "--fix would: fail" in found.stdout) == (1, True, True)
-        assert c.manage("reconcile", "--fix").returncode == 0
-        assert Job.objects.get(pk=wait[0]).status == Job.Status.FAILURE
-        release(c, run)
-        c.start("worker", "web")
-        try:
-            all_succeed([job_id for job_id in known if job_id != wait[0]])
-            assert set(Job.objects.filter(pk__in=run).values_list("attempt", flat=True)) == {2}
-            for job_id in (done[0], run[0], wait[1]):
-                url = c.finished(job_id, key=shop.key)["outputs"][0]["url"]
-                assert c.call("GET", url).status == 200
-            assert c.call("GET", f"/v1/jobs/{late}", key=shop.key).status == 404
-            assert order(c, shop, "quick", key="done-0").json["job_id"] == done[0]
-            again = ordered(c, shop, "quick", key="late")
-            assert again != late
-            all_succeed([again])
-        finally:
-            c.stop()
-        every_promise_holds(c, shop)
-    every_promise_holds(a, shop)
+def test_role_database_and_environment_of_the_page_are_all_it_takes(production: Gateway):
+    assert production.manage("check", "--deploy", "--fail-level", "WARNING").returncode == 0
+    done = production.manage("migrate")
+    assert done.returncode == 0, done
+    done = production.manage("reconcile")
+    assert done.returncode == 0, done
+    timeout = "SHOW idle_in_transaction_session_timeout"
+    with psycopg.connect(production.database_url) as connection:
+        assert connection.execute(timeout).fetchone() == ("30s",)
+    assert "1 row" not in shell(block("sh", "pg_stat_activity"), production.data_dir, production).stdout
