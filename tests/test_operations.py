@@ -316,6 +316,15 @@ def test_a_backup_taken_under_load_is_restored_with_every_promise_kept(
     every_promise_holds(a, shop)
 
 
+def test_every_metric_of_the_alerts_is_served(hosts: list[Gateway]):
+    alerts = PAGE.partition("## Alerts worth having")[2].partition("## ")[0]
+    served = hosts[0].call("GET", "/metrics").body.decode()
+    names = set(re.findall(r"studio_[a-z_]+", alerts))
+    assert len(names) > 5
+    for name in names:
+        assert re.search(rf"^{name}[ {{]", served, re.MULTILINE), name
+
+
 # A lost host: the last of these tests, so that nobody needs to start it again
 
 
