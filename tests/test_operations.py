@@ -34,6 +34,7 @@ from tests.conftest import Shop
 from tests.faults.plant.engines import go_file
 from tests.gateway import ROOT, Answer, Gateway, eventually
 from tests.helpers import books_are_right, sql
+from tests.workflows.test_worker_processes import members
 from workflows import supervisor
 from workflows.jobs import attempts
 from workflows.models import Job
@@ -55,9 +56,9 @@ def block(language: str, holding: str) -> str:
     return found
 
 
-def inline(program: str, text: str = PAGE) -> str:
+def inline(program: str) -> str:
     """Return the command that begins with `program`, from a line of a block or from between backticks."""
-    (found,) = set(re.findall(rf"(?:^|(?<=`)){program} [^`\n]*", text, re.MULTILINE))
+    (found,) = set(re.findall(rf"(?:^|(?<=`)){program} [^`\n]*", PAGE, re.MULTILINE))
     return found
 
 
@@ -270,7 +271,7 @@ def test_a_backup_taken_under_load_is_restored_with_every_promise_kept(
     client = Client(hosts, shop, 9)
     client.start()
     eventually(lambda: len(client.accepted) > 5, what="orders come")
-    shell(inline("pg_dump", block("sh", "pg_dump ")), tmp_path, a)
+    shell(inline("pg_dump"), tmp_path, a)
     late = order(a, shop, "quick", key="late")
     client.enough.set()
     client.join(30)
@@ -345,16 +346,6 @@ def test_a_lost_hosts_jobs_are_finished_by_the_other(hosts: list[Gateway], shop:
     assert {job.pk for job in Job.objects.filter(pk__in=job_ids, attempt=2)} == set(lost)
     assert order(a, shop, "waits", key="0").json["job_id"] == job_ids[0]
     every_promise_holds(a, shop)
-
-
-def members(gateway: Gateway) -> list[psutil.Process]:
-    """Return every process that runs with the gateway's data folder."""
-    found = []
-    for process in psutil.process_iter():
-        with suppress(psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
-            if process.environ().get("STUDIO_DATA_DIR") == str(gateway.data_dir):
-                found.append(process)
-    return found
 
 
 # What the page quotes
