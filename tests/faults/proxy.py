@@ -19,7 +19,7 @@ class Trap:
 
     marker: bytes
     forward: bool  # let the server have the COMMIT
-    hold: bool  # hold its answer back until `released`; otherwise cut the connection
+    hold: bool  # hold the COMMIT, or its answer, back until `released`; otherwise cut the connection
     sprung: threading.Event = field(default_factory=threading.Event)
     released: threading.Event = field(default_factory=threading.Event)
 
@@ -99,7 +99,8 @@ class _Session:
                 trap, said = self._proxy._sprung_by(said), b""
                 if trap and not trap.forward:
                     trap.sprung.set()
-                    trap.released.wait()
+                    if trap.hold:
+                        trap.released.wait()
                     return
                 self._trap = trap
             self._server.sendall(data)
