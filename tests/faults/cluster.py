@@ -52,7 +52,7 @@ class Crew:
         return [self.main, self.sentinel, *self.workers, self.monitor, self.pusher]
 
     def gone(self) -> bool:
-        return not any(alive(process) for process in self.everyone)
+        return all(dead(process.pid) for process in self.everyone)
 
 
 def crew(gateway: Gateway, *, workers: int = 2) -> Crew:
@@ -72,11 +72,12 @@ def crew(gateway: Gateway, *, workers: int = 2) -> Crew:
     return eventually(complete, what=f"{workers} workers, a monitor and a pusher")
 
 
-def alive(process: psutil.Process) -> bool:
+def dead(pid: int) -> bool:
+    """Tell whether a process has ended, also where its parent has not looked yet."""
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
-        return False
+        return True
 
 
 def limits(**changes: Any) -> None:

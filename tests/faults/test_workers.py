@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from tests.conftest import Shop
-from tests.faults.cluster import Crew, PlantJob, alive, cluster, crew, limits, reconciled
+from tests.faults.cluster import Crew, PlantJob, cluster, crew, dead, limits, reconciled
 from tests.gateway import Gateway, eventually
 from tests.helpers import books_are_right, lapse, sql
 from workflows.models import Job
@@ -63,7 +63,7 @@ def test_after_an_idle_process_was_killed_the_next_job_gets_done(
     before = crew(plant)
     killed = whom(before)
     kill(*killed)
-    eventually(lambda: not any(alive(process) for process in killed), what="they are dead")
+    eventually(lambda: all(dead(process.pid) for process in killed), what="they are dead")
     the_next_job_gets_done(plant, shop)
     now = crew(plant)
     # What works without its sentinel or main goes on headless: none of it may be left.
@@ -117,7 +117,7 @@ def test_sigterm_to_the_whole_group_loses_an_attempt_and_no_job(plant: Gateway, 
     job = PlantJob(plant, shop)
     job.running()
     os.killpg(before.main.pid, signal.SIGTERM)
-    eventually(lambda: not psutil.pid_exists(job.pids[0]), what="the worker is gone")
+    eventually(lambda: dead(job.pids[0]), what="the worker is gone")
     lapse(job.row)  # rather than wait for it
     job.running(attempt=2, seconds=40)
     eventually(before.gone, what="the old cluster is gone")
