@@ -13,11 +13,14 @@ from workflows import offers
 
 # Files whose tests take a minute of waiting between them. They go first: begun last, all else would be waited for.
 LONG = (
+    "test_workers.py",
     "test_operations.py",
-    "test_worker_processes.py",
+    "test_database.py",
     "test_up.py",
     "test_support_stories.py",
+    "test_hosts.py",
     "test_embedded_postgres.py",
+    "test_engines.py",
     "test_schemathesis.py",
     "test_probes.py",
 )

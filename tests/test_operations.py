@@ -34,7 +34,7 @@ from tests.conftest import Shop
 from tests.faults.plant.engines import go_file
 from tests.gateway import ROOT, Answer, Gateway, eventually
 from tests.helpers import books_are_right, sql
-from tests.workflows.test_worker_processes import members
+from tests.faults.cluster import members
 from workflows import supervisor
 from workflows.jobs import attempts
 from workflows.models import Job

@@ -1,7 +1,7 @@
 """Processes by what they do, and jobs whose length is in the test's hand."""
 
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

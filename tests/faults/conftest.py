@@ -4,7 +4,6 @@ import pytest
 
 from tests import databases
 from tests.faults.cluster import SETTINGS, limits, members
-from tests.faults.proxy import Proxy
 from tests.gateway import Gateway, eventually
 from tests.helpers import sql
 from workflows.models import Job, Workflow

@@ -1,4 +1,4 @@
-"""A way to the database that can be made to fail at a commit: before the server has it, or before its answer is back."""
+"""A way to the database that fails at a commit where a test wants it: before the server has it, or after."""
 
 import contextlib
 import socket
@@ -12,6 +12,9 @@ COMMIT = b"Q\x00\x00\x00\x0bCOMMIT\x00"
 ACCEPTS = b'INSERT INTO "workflows_job" '
 SUCCEEDS = b"\"status\" = 'SUCCESS'"
 
+# No server answers a COMMIT so: that nothing was asked, and that it is ready for more. psycopg's InterfaceError.
+NONSENSE = b"I\x00\x00\x00\x04Z\x00\x00\x00\x05I"
+
 
 @dataclass
 class Trap:
@@ -20,6 +23,7 @@ class Trap:
     marker: bytes
     forward: bool  # let the server have the COMMIT
     hold: bool  # hold the COMMIT, or its answer, back until `released`; otherwise cut the connection
+    instead: bytes  # what the client gets instead of the answer
     sprung: threading.Event = field(default_factory=threading.Event)
     released: threading.Event = field(default_factory=threading.Event)
 
@@ -41,9 +45,9 @@ class Proxy:
         threading.Thread(target=self._accept, daemon=True).start()
 
     @contextlib.contextmanager
-    def armed(self, marker: bytes, *, forward: bool, hold: bool = True) -> Iterator[Trap]:
+    def armed(self, marker: bytes, *, forward: bool, hold: bool = True, instead: bytes = b"") -> Iterator[Trap]:
         """Set a trap. What it holds in the end is let go: an answer to its client, an unforwarded COMMIT to nobody."""
-        self._trap = trap = Trap(marker, forward, hold)
+        self._trap = trap = Trap(marker, forward, hold, instead)
         try:
             yield trap
         finally:
@@ -111,9 +115,12 @@ class _Session:
                 if (trap := self._trap) is not None:
                     self._trap = None
                     trap.sprung.set()
-                    if not trap.hold:
+                    if trap.instead:
+                        data = trap.instead
+                    elif trap.hold:
+                        trap.released.wait()
+                    else:
                         break
-                    trap.released.wait()
                 self._client.sendall(data)
         self._cut()
 

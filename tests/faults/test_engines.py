@@ -1,4 +1,4 @@
-"""Engines that hang, kill, and ignore whatever they are told: the job ends in time and is refunded, the process is gone.
+"""Engines that hang, kill, and ignore whatever they are told: the job ends in time, refunded, and the process is gone.
 
 Their jobs run at the same time, each under a limit of a few seconds and with two attempts; each test looks at one.
 """
@@ -56,7 +56,7 @@ def test_a_job_that_hung_is_tried_again(site: Gateway, doomed: dict[str, PlantJo
 def test_a_job_that_never_lets_its_worker_say_what_became_of_it_fails_at_its_last_attempt(
     doomed: dict[str, PlantJob], engine: str
 ):
-    """It kills the worker; or it swallows every exception, blocks every signal, hangs in C with the interpreter's lock."""
+    """It kills it, swallows every exception, blocks every signal, or hangs in C with the interpreter's lock."""
     job = doomed[engine]
     job.failed("worker_lost", attempt=2, seconds=60)
     assert job.kinds == ["started", "started", "failed"]

@@ -1,4 +1,4 @@
-"""Several hosts at one database, of which one is set up otherwise: another secret, broken code, a clock that is wrong."""
+"""Hosts at one database, of which one is set up otherwise: another secret, broken code, a clock that is wrong."""
 
 import re
 import shutil
@@ -55,22 +55,21 @@ def test_a_task_module_that_cannot_be_imported_is_said_so_in_the_log_and_costs_n
 def test_a_job_that_is_handed_out_twice_is_run_once(site: Gateway, shop: Shop):
     with host(site, "worker") as first, host(site, "worker") as second:
         crews = [crew(first), crew(second)]
-        # Four jobs keep all workers busy; a fifth one waits in the queue of whichever cluster reserved it.
+        # Four jobs keep all workers busy; a fifth one waits in the cluster that reserved it.
         busy = [PlantJob(site, shop) for _ in range(4)]
         for job in busy:
             job.running()
         job = PlantJob(site, shop)
         eventually(lambda: job.row.reserved_until, what="a cluster has it")
-        # What it was reserved for passes; the other cluster has it too.
         reserved = job.row.reserved_until
         sql("UPDATE workflows_job SET reserved_until = NULL WHERE id = %s", job.id)
-        eventually(lambda: (job.row.reserved_until or reserved) > reserved, what="the other cluster has it")
+        eventually(lambda: (job.row.reserved_until or reserved) > reserved, what="it is handed out again")
         for other in busy:
             other.go()
             other.succeeded()
         job.running()
         job.go()
-        first.stop()  # drained: each has seen to all that it was handed
+        first.stop()  # drained: they have seen to all that they were handed
         second.stop()
     assert all(crew.gone() for crew in crews)
     job.succeeded()
@@ -113,7 +112,7 @@ def test_hosts_whose_clocks_are_five_minutes_wrong_either_way_agree_by_the_datab
         events = JobEvent.objects.filter(job__in=[job.id for job in (*long, *short)])
         assert set(events.exclude(worker="").values_list("worker", flat=True)) == names
         for job in short:
-            started, waiting, again, _ = job.row.events.all()
+            _, waiting, again, _ = job.row.events.all()
             assert timedelta(seconds=1.5) < again.at - waiting.at < timedelta(seconds=10)
             assert job.row.deadline_at - job.row.accepted_at == timedelta(minutes=30)
         for other in (early, late):

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
-import pytest
 
 from tests.conftest import Shop
 from tests.faults.cluster import PlantJob, crew, limits

@@ -13,7 +13,7 @@ from requestlog.models import RequestLog
 from tests import databases
 from tests.conftest import Shop
 from tests.faults.cluster import SETTINGS, order, reconciled
-from tests.faults.proxy import ACCEPTS, Proxy
+from tests.faults.proxy import ACCEPTS, NONSENSE, Proxy
 from tests.gateway import Answer, Gateway, eventually
 from tests.helpers import books_are_right
 from workflows.models import Job
@@ -110,6 +110,18 @@ def test_an_order_whose_connection_is_cut_at_its_commit_is_one_job_for_whoever_s
     assert logged.status == (202 if committed else 503)  # where there is a job, its own row is the truth
     again = order(gateway, shop, "quick", once="k")
     assert (again.status, again.headers["Idempotent-Replayed"]) == (202, "true" if committed else None)
+    assert again.json["job_id"] == one_job(shop).pk
+
+
+def test_an_order_whose_commit_is_answered_with_nonsense_is_one_job_for_whoever_sends_it_again(
+    front: tuple[Gateway, Proxy], shop: Shop
+):
+    gateway, proxy = front
+    with proxy.armed(ACCEPTS, forward=True, instead=NONSENSE):
+        refused = order(gateway, shop, "quick", once="k")
+    assert (refused.status, refused.json["code"]) == (503, "database_unavailable")
+    again = order(gateway, shop, "quick", once="k")
+    assert (again.status, again.headers["Idempotent-Replayed"]) == (202, "true")
     assert again.json["job_id"] == one_job(shop).pk
 
 

@@ -125,6 +125,34 @@ def test_sigterm_to_the_whole_group_loses_an_attempt_and_no_job(plant: Gateway, 
     job.succeeded(attempt=2)
 
 
+@pytest.mark.slow
+def test_sigterm_to_everyone_loses_an_attempt_and_no_job(plant: Gateway, shop: Shop):
+    before = crew(plant)
+    job = PlantJob(plant, shop)
+    job.running()
+    supervisor = plant.processes.pop("worker")
+    for process in (psutil.Process(supervisor.pid), *before.everyone):
+        process.terminate()
+    assert supervisor.wait(40) == 0
+    assert before.gone()
+    plant.start("worker")
+    job.running(attempt=2)
+    job.go()
+    job.succeeded(attempt=2)
+
+
+@pytest.mark.slow
+def test_sigterm_ends_a_worker_whose_monitor_took_the_results_lock_with_it(plant: Gateway, shop: Shop):
+    before = crew(plant)
+    kill(before.monitor)
+    the_next_job_gets_done(plant, shop)
+    before = crew(plant)
+    supervisor = plant.processes.pop("worker")
+    supervisor.terminate()
+    assert supervisor.wait(40) == 0
+    assert before.gone()
+
+
 def test_a_worker_stopped_past_its_lease_and_woken_finds_its_result_dropped(plant: Gateway, shop: Shop):
     crew(plant)
     job = PlantJob(plant, shop, files=3000)

@@ -72,6 +72,13 @@ def test_success_and_the_sweep_at_once_have_one_outcome(own_database):
     assert shop.balance == 1000 - 2 * outcomes["SUCCESS"]
 
 
+def test_success_and_two_sweeps_at_once_have_one_outcome(own_database):
+    shop = Shop.make(credits=1000)
+    outcomes = race(shop, 60, succeed, lambda attempt: jobs.sweep(), lambda attempt: jobs.sweep(), overdue=True)
+    assert outcomes.total() == 60
+    assert shop.balance == 1000 - 2 * outcomes["SUCCESS"]
+
+
 def test_sweeps_at_once_end_each_job_once(own_database):
     shop = Shop.make(credits=1000)
     for _ in range(40):
