@@ -36,6 +36,7 @@ def test_a_worker_killed_mid_job_is_replaced_and_its_job_running_again_within_15
     assert job.kinds == ["started", "started", "succeeded"]
 
 
+@pytest.mark.slow
 def test_a_killed_cluster_is_replaced_and_its_job_run_again(plant: Gateway, shop: Shop):
     crew(plant)
     job = PlantJob(plant, shop)
@@ -112,6 +113,7 @@ def test_sigterm_to_the_qclusters_main_lets_the_running_job_finish_and_another_t
     the_next_job_gets_done(plant, shop)
 
 
+@pytest.mark.slow
 def test_sigterm_to_the_whole_group_loses_an_attempt_and_no_job(plant: Gateway, shop: Shop):
     before = crew(plant)
     job = PlantJob(plant, shop)

@@ -137,10 +137,15 @@ def swallows(order: Order) -> Result:
             time.sleep(60)
 
 
+def _turn_deaf() -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # other threads do not block it
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+
+
 def blocks(order: Order) -> Result:
     """Go on for ever with every signal blocked."""
     _called(order)
-    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    _turn_deaf()
     while True:
         time.sleep(60)
 
@@ -148,7 +153,7 @@ def blocks(order: Order) -> Result:
 def holds(order: Order) -> Result:
     """Hang in C with the interpreter's lock held and every signal blocked."""
     _called(order)
-    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    _turn_deaf()
     while True:
         ctypes.PyDLL(None).sleep(60)
 
