@@ -8,13 +8,13 @@ from typing import Any
 
 import environ
 import psutil
-from django.db import connections
+from django.db import connections, transaction
 from django.db.utils import ConnectionHandler
 
 from tests.conftest import Shop
 from tests.faults.plant.engines import calls, go_file
 from tests.gateway import Answer, Gateway, eventually
-from tests.helpers import SPEC, books_are_right
+from tests.helpers import SPEC, books_are_right, sql
 from workflows.models import Job, Workflow
 
 SETTINGS = {"DJANGO_SETTINGS_MODULE": "tests.faults.settings"}
@@ -129,7 +129,9 @@ class PlantJob:
     def ended(self, *, seconds: float = 40) -> Job:
         over = (Job.Status.SUCCESS, Job.Status.FAILURE)
         eventually(lambda: self.row.status in over, seconds=seconds, what=f"job {self.id} ends")
-        books_are_right(self.shop.client)
+        with transaction.atomic():  # others of the client's jobs may end meanwhile
+            sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            books_are_right(self.shop.client)
         return self.row
 
     def succeeded(self, *, attempt: int = 1, seconds: float = 40) -> None:
