@@ -31,10 +31,10 @@ from studio_gateway.embedded import server
 from studio_gateway.management.commands.up import WEB_SECONDS
 from tests import databases
 from tests.conftest import Shop
+from tests.faults.cluster import members
 from tests.faults.plant.engines import go_file
 from tests.gateway import ROOT, Answer, Gateway, eventually
 from tests.helpers import books_are_right, sql
-from tests.faults.cluster import members
 from workflows import supervisor
 from workflows.jobs import attempts
 from workflows.models import Job
