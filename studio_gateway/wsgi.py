@@ -1,7 +1,8 @@
 """The web process's application.
 
 Only here are database connections pooled: the worker forks, and a pool does not survive that. `min_size` 1 keeps a
-connection warm in each process; `max_size` is one a thread and one to spare.
+connection warm in each process; `max_size` is one a thread and one to spare. What is idle is given up soon: after a crash
+of the database, a request finds out about each dead connection in turn, and waits longer each time.
 """
 
 import os
@@ -18,7 +19,12 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "studio_gateway.settings")
 
 database = settings.DATABASES["default"]
 database["CONN_MAX_AGE"] = 0  # the pool keeps them instead
-database.setdefault("OPTIONS", {})["pool"] = {"min_size": 1, "max_size": settings.WEB_THREADS + 1, "timeout": 10}
+database.setdefault("OPTIONS", {})["pool"] = {
+    "min_size": 1,
+    "max_size": settings.WEB_THREADS + 1,
+    "max_idle": 30,
+    "timeout": 10,
+}
 
 handler = get_wsgi_application()
 
