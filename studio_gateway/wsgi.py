@@ -1,8 +1,8 @@
 """The web process's application.
 
 Only here are database connections pooled: the worker forks, and a pool does not survive that. `min_size` 1 keeps a
-connection warm in each process; `max_size` is one a thread and one to spare. What is idle is given up soon: after a crash
-of the database, a request finds out about each dead connection in turn, and waits longer each time.
+connection warm in each process; `max_size` is one a thread and one to spare. What is idle is given up soon: after a
+crash of the database, a request finds out about each dead connection in turn, and waits longer each time.
 """
 
 import os

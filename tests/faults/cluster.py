@@ -85,9 +85,11 @@ def limits(**changes: Any) -> None:
     Workflow.objects.filter(name="background-generator").update(**changes)
 
 
-def order(gateway: Gateway, shop: Shop, engine: str, *, once: str = "", **metadata: Any) -> Answer:
-    """Order from an engine of tests/faults/plant, `once` for an Idempotency-Key."""
-    spec = {**SPEC, "image_model": f"plant-{engine}", "metadata": metadata}
+def order(
+    gateway: Gateway, shop: Shop, engine: str, *, once: str = "", spec: dict[str, Any] | None = None, **metadata: Any
+) -> Answer:
+    """Order from an engine of tests/faults/plant, `once` for an Idempotency-Key; `spec` has what else it says."""
+    spec = {**SPEC, "image_model": f"plant-{engine}", "metadata": metadata, **(spec or {})}
     headers = {"Idempotency-Key": once} if once else {}
     return gateway.call("POST", "/v1/background-generator", spec, key=shop.key, headers=headers)
 
