@@ -1,4 +1,5 @@
 import logging
+from datetime import timedelta
 
 from django.db import IntegrityError
 from django.db.models import F, Q, QuerySet
@@ -10,6 +11,9 @@ from workflows.models import Job
 logger = logging.getLogger(__name__)
 
 SWEEP_LIMIT = 500
+# How long past its deadline an open job may be seen, whatever was killed: a sweep comes every 2 s and ends one job a
+# transaction; the rest is for a lease of 10 s and for the database and a worker to be back.
+MARGIN = timedelta(seconds=30)
 
 
 def overdue() -> QuerySet[Job]:
