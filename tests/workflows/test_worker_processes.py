@@ -183,6 +183,20 @@ def test_sigterm_lets_the_running_job_finish(plant: Gateway, shop: Shop, photo: 
     assert not any(process.is_running() for process in everyone)
 
 
+def test_while_a_worker_drains_it_goes_on_sweeping_and_it_does_not_wait_for_what_stands_still(
+    plant: Gateway, shop: Shop
+):
+    limits(deadline=timedelta(seconds=2))
+    plant.start("worker")
+    for process in pool(plant)[:2]:
+        process.suspend()
+    job = PipedJob(plant, shop)
+    plant.processes["worker"].terminate()
+    assert plant.processes["worker"].wait(25) == 0
+    assert job.row.error_code == "deadline_exceeded"
+    assert shop.balance == 100
+
+
 def test_a_job_that_exceeds_its_time_limit_every_time_fails_and_is_refunded(plant: Gateway, shop: Shop):
     limits(time_limit=timedelta(seconds=1), max_attempts=2)
     plant.start("worker")
