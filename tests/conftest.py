@@ -14,6 +14,8 @@ from workflows import offers
 # Files whose tests take a minute of waiting between them. They go first: begun last, all else would be waited for.
 LONG = (
     "test_operations.py",
+    "test_campaign.py",
+    "test_control.py",
     "test_worker_processes.py",
     "test_up.py",
     "test_support_stories.py",

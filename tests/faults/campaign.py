@@ -15,6 +15,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -31,14 +32,20 @@ from tests.faults.summary import Struck, Summary
 from tests.gateway import ROOT, eventually
 
 MEMORY = Path("/dev/shm")
-PAUSE = 1.6  # seconds between the orders of one thread, on average
+ACCOUNTS = {
+    "Ample": {"credits": 1_000_000},
+    "Other": {"credits": 1_000_000},
+    "Poor": {"credits": 50},
+    "Narrow": {"credits": 1_000_000, "max_open_jobs": 4, "jobs_per_minute": 120},
+}
+PAUSE = 2.0  # seconds between the orders of one thread, on average
 
 
 class Campaign:
     """One campaign on a site in `folder`, which must not be there yet; `run` returns its summary.
 
-    `prepare` is called with the site before the first order. `drain` bounds the wait for the last job; by default it is
-    as long as a job may be open.
+    `prepare` is called with the site before the first order. `drain` bounds the wait for the last answer, and for the
+    last job, which is no longer either than a job may be open.
     """
 
     def __init__(
@@ -52,7 +59,7 @@ class Campaign:
         settings: str = "tests.faults.settings",
         faults: dict[str, Any] = FAULTS,
         prepare: Callable[[Site], None] = lambda site: None,
-        drain: timedelta | None = None,
+        drain: timedelta = timedelta(minutes=2),
     ) -> None:
         self.site = Site(folder, settings=settings)
         self.seed, self.seconds = seed, seconds
@@ -76,11 +83,8 @@ class Campaign:
             self.site.end_at_once()
 
     def _load(self) -> None:
-        accounts = [
-            *[self.site.account(name, credits=1_000_000) for name in ("Ample", "Other")],
-            self.site.account("Poor", credits=60),
-            self.site.account("Narrow", credits=1_000_000, max_open_jobs=4, jobs_per_minute=120),
-        ]
+        with ThreadPoolExecutor(len(ACCOUNTS)) as pool:
+            accounts = list(pool.map(lambda name: self.site.account(name, **ACCOUNTS[name]), ACCOUNTS))
         shoppers = [
             Shopper(
                 self.site,
@@ -102,7 +106,7 @@ class Campaign:
         finally:
             self._closing.set()
             # All is back: what was refused for now or broke off is answered soon.
-            end = time.monotonic() + 20
+            end = time.monotonic() + min(20, self.drain.total_seconds())
             for shopper in shoppers:
                 shopper.join(max(0.0, end - time.monotonic()))
                 shopper.closed.set()
@@ -130,7 +134,7 @@ class Campaign:
         site, run = self.site, self.site.postgres.run
         margin = site.margin
         longest_allowed = self.deadline + margin
-        self._drain(self.drain or longest_allowed)
+        self._drain(min(self.drain, longest_allowed))
         code, report = site.manage_json("reconcile", "--json")
         found = promises.check(site.postgres.url, margin=margin)
         found |= answers.check(self.seen, self._rows(), self.away)
@@ -162,7 +166,7 @@ class Campaign:
         return Summary(
             seed=self.seed,
             seconds=self.seconds,
-            orders=sum(e.kind == "order" and e.key is not None for e in self.seen.exchanges),
+            orders=len({e.key for e in self.seen.exchanges if e.kind in ("order", "invalid")}),
             answers=self.seen.statuses(),
             unanswered=self.seen.unanswered,
             jobs=dict(jobs),

@@ -23,13 +23,15 @@ Fault = Callable[[Site, Random], Hit]
 FAULTS: dict[str, Fault] = {}
 # Those that take away what orders need: clients may be answered with a 503 meanwhile.
 TAKES_AWAY: set[str] = set()
+# Those that take so long themselves that a short campaign has no time for them.
+LONG: set[str] = set()
 
 
-def fault(name: str, *, takes_away: bool = False) -> Callable[[Fault], Fault]:
+def fault(name: str, *, takes_away: bool = False, long: bool = False) -> Callable[[Fault], Fault]:
     def register(strike: Fault) -> Fault:
         FAULTS[name] = strike
-        if takes_away:
-            TAKES_AWAY.add(name)
+        TAKES_AWAY.update([name] if takes_away else [])
+        LONG.update([name] if long else [])
         return strike
 
     return register
@@ -40,7 +42,7 @@ def schedule(seed: object, names: list[str]) -> Iterator[tuple[str, float, Rando
     rng = Random(f"{seed}/faults")
     while True:
         for name in rng.sample(names, len(names)):
-            yield name, rng.uniform(1.0, 2.5), Random(rng.random())
+            yield name, rng.uniform(0.8, 2.0), Random(rng.random())
 
 
 def _workers(rng: Random) -> list[str]:
@@ -142,7 +144,7 @@ def supervisor_killed(site: Site, rng: Random) -> Hit:
     return f"process {pid}"
 
 
-@fault("SIGTERM to supervisor")
+@fault("SIGTERM to supervisor", long=True)
 def supervisor_terminated(site: Site, rng: Random) -> Hit:
     worker = rng.choice(WORKERS)
     pid = site.processes[worker].pid
@@ -154,7 +156,7 @@ def supervisor_terminated(site: Site, rng: Random) -> Hit:
     return f"process {pid}, which took {time.monotonic() - began:.1f} s to drain"
 
 
-@fault("worker and sentinel stopped past the lease, then woken")
+@fault("worker and sentinel stopped past the lease, then woken", long=True)
 def stopped_past_lease(site: Site, rng: Random) -> Hit:
     """Without its sentinel standing still too, the worker would be ended before its lease is over."""
     worker = _in_pool(site, rng, "processing")
@@ -207,7 +209,7 @@ def _stopped(site: Site, change: str, until: str) -> Hit:
         )
         end = time.monotonic() + 2.5
         while changed and time.monotonic() < end:
-            if site.postgres.run(f"SELECT FROM workflows_job WHERE id = %s AND {until}", job, *changed[0]):
+            if site.postgres.run(f"SELECT 1 FROM workflows_job WHERE id = %s AND {until}", job, *changed[0]):
                 break
             time.sleep(0.02)
     except psutil.NoSuchProcess:
@@ -281,13 +283,15 @@ def storage_away(site: Site, rng: Random) -> Hit:
     return f"for {away:.1f} s"
 
 
-@fault("restart with another SECRET_KEY", takes_away=True)
+@fault("restart with another SECRET_KEY", takes_away=True, long=True)
 def another_secret(site: Site, rng: Random) -> Hit:
+    """One process after the other, as an operator would."""
     site.extra_env["SECRET_KEY"] = secrets.token_urlsafe(48)
-    try:
-        site.terminate(WEB, *WORKERS)
-    finally:
-        site.start(WEB, *WORKERS)
+    for name in (WEB, *WORKERS):
+        try:
+            site.terminate(name)
+        finally:
+            site.start(name)
     return "web and both workers"
 
 
