@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.faults.promises import Promise
 
-# What each kind of request may be answered with; 503 besides, while something that it needs is away.
+# What each kind of request may be answered with; 503 besides, while the database is away.
 DOCUMENTED = {
     "order": {202, 402, 429},
     "invalid": {422},
@@ -16,7 +16,7 @@ DOCUMENTED = {
     "cancel": {200, 202, 409},
     "not mine": {404},
 }
-# How long after a database or web process is back a 503 may still be answered: its connections are made anew.
+# How long after the database is back a 503 may still be answered: connections are made anew.
 SETTLED = 5.0
 
 
@@ -37,11 +37,10 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Window:
-    """When something was away, and what."""
+    """When the database was away."""
 
     start: float
     end: float
-    what: str
 
 
 class Seen:
@@ -103,7 +102,7 @@ def check(seen: Seen, rows: Rows, away: list[Window]) -> dict[str, Promise]:
 def _documented(exchange: Exchange, away: list[Window], promise: Promise) -> None:
     wrong = None
     if exchange.status == 503:
-        wrong = None if _away(exchange, away) else "nothing was away"
+        wrong = None if _away(exchange, away) else "the database was not away"
     elif exchange.status not in DOCUMENTED[exchange.kind]:
         wrong = "not documented"
     _count(promise, exchange, wrong)

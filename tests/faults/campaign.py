@@ -25,7 +25,7 @@ import psycopg
 from tests.faults import answers, promises
 from tests.faults.answers import Rows, Seen, Window
 from tests.faults.clients import Shopper
-from tests.faults.faults import FAULTS, TAKES_AWAY, schedule
+from tests.faults.faults import FAULTS, DATABASE_AWAY, schedule
 from tests.faults.promises import Promise
 from tests.faults.site import Site
 from tests.faults.summary import Struck, Summary
@@ -38,7 +38,7 @@ ACCOUNTS = {
     "Poor": {"credits": 50},
     "Narrow": {"credits": 1_000_000, "max_open_jobs": 4, "jobs_per_minute": 120},
 }
-PAUSE = 2.0  # seconds between the orders of one thread, on average
+PAUSE = 2.5  # seconds between the orders of one thread, on average
 
 
 class Campaign:
@@ -65,11 +65,12 @@ class Campaign:
         self.seed, self.seconds = seed, seconds
         self.time_limit, self.deadline, self.drain = time_limit, deadline, drain
         self.faults, self.prepare = faults, prepare
-        self.seen, self.away, self.struck = Seen(), [], []
+        self.seen = Seen()
+        self.away: list[Window] = []
+        self.struck: list[Struck] = []
+        self._shoppers: list[Shopper] = []
         self._closing = threading.Event()
         self._broken = Promise()
-        self.away: list[Window]
-        self.struck: list[Struck]
 
     def run(self) -> Summary:
         """Run it; whatever happens, no process is left."""
@@ -80,12 +81,14 @@ class Campaign:
             return self._judge()
         finally:
             self._closing.set()
+            for shopper in self._shoppers:
+                shopper.closed.set()
             self.site.end_at_once()
 
     def _load(self) -> None:
         with ThreadPoolExecutor(len(ACCOUNTS)) as pool:
             accounts = list(pool.map(lambda name: self.site.account(name, **ACCOUNTS[name]), ACCOUNTS))
-        shoppers = [
+        self._shoppers = [
             Shopper(
                 self.site,
                 account,
@@ -99,19 +102,17 @@ class Campaign:
             for number in (1, 2)
         ]
         self._began = time.monotonic()
-        for shopper in shoppers:
+        for shopper in self._shoppers:
             shopper.start()
-        try:
-            self._strike()
-        finally:
-            self._closing.set()
-            # All is back: what was refused for now or broke off is answered soon.
-            end = time.monotonic() + min(20, self.drain.total_seconds())
-            for shopper in shoppers:
-                shopper.join(max(0.0, end - time.monotonic()))
-                shopper.closed.set()
-            for shopper in shoppers:
-                shopper.join(40)
+        self._strike()
+        self._closing.set()
+        # All is back: what was refused for now or broke off is answered soon.
+        end = time.monotonic() + min(20, self.drain.total_seconds())
+        for shopper in self._shoppers:
+            shopper.join(max(0.0, end - time.monotonic()))
+            shopper.closed.set()
+        for shopper in self._shoppers:
+            shopper.join(40)
 
     def _strike(self) -> None:
         for name, pause, chance in schedule(self.seed, list(self.faults)):
@@ -126,8 +127,8 @@ class Campaign:
                 self._broken.violations.append(f"{name}: {error!r}")
                 hit = None
             end = time.monotonic()
-            if name in TAKES_AWAY:
-                self.away.append(Window(start, end, name))
+            if name in DATABASE_AWAY:
+                self.away.append(Window(start, end))
             self.struck.append(Struck(name, round(start - self._began, 1), round(end - start, 1), hit))
 
     def _judge(self) -> Summary:

@@ -21,16 +21,16 @@ Hit = str | None
 Fault = Callable[[Site, Random], Hit]
 
 FAULTS: dict[str, Fault] = {}
-# Those that take away what orders need: clients may be answered with a 503 meanwhile.
-TAKES_AWAY: set[str] = set()
+# Those that take the database away: clients may be answered with a 503 meanwhile, and what is refused is not logged.
+DATABASE_AWAY: set[str] = set()
 # Those that take so long themselves that a short campaign has no time for them.
 LONG: set[str] = set()
 
 
-def fault(name: str, *, takes_away: bool = False, long: bool = False) -> Callable[[Fault], Fault]:
+def fault(name: str, *, database_away: bool = False, long: bool = False) -> Callable[[Fault], Fault]:
     def register(strike: Fault) -> Fault:
         FAULTS[name] = strike
-        TAKES_AWAY.update([name] if takes_away else [])
+        DATABASE_AWAY.update([name] if database_away else [])
         LONG.update([name] if long else [])
         return strike
 
@@ -59,7 +59,7 @@ def _soon(look: Callable[[], psutil.Process | None], seconds: float = 2.0) -> ps
 
 def _in_pool(site: Site, rng: Random, role: str) -> psutil.Process | None:
     workers = _workers(rng)
-    return _soon(lambda: next((p for worker in workers for p in site.pool(worker, role)), None))
+    return _soon(lambda: next((p for worker in workers for p in site.pool(worker, role)), None), seconds=4)
 
 
 def _send(process: psutil.Process | None, number: int) -> Hit:
@@ -189,8 +189,8 @@ def handed_out_again(site: Site, rng: Random) -> Hit:
 def _with_job(site: Site) -> tuple[psutil.Process, str] | None:
     """Return a busy worker and the job that it is at, where its engine tells."""
     for (job,) in site.postgres.run(f"SELECT id FROM workflows_job WHERE {RUNNING} ORDER BY lease_until DESC"):
-        with contextlib.suppress(OSError, psutil.NoSuchProcess):
-            return psutil.Process(site.process_at(job)), job
+        if process := site.process_at(job):
+            return process, job
     return None
 
 
@@ -234,7 +234,7 @@ def stopped_and_swept(site: Site, rng: Random) -> Hit:
     )
 
 
-@fault("PostgreSQL crashed", takes_away=True)
+@fault("PostgreSQL crashed", database_away=True)
 def postgres_crashed(site: Site, rng: Random) -> Hit:
     away = rng.uniform(0.2, 2)
     site.postgres.stop("immediate")
@@ -243,7 +243,7 @@ def postgres_crashed(site: Site, rng: Random) -> Hit:
     return f"for {away:.1f} s"
 
 
-@fault("PostgreSQL stopped and woken", takes_away=True)
+@fault("PostgreSQL stopped and woken", database_away=True)
 def postgres_paused(site: Site, rng: Random) -> Hit:
     away = rng.uniform(1, 2)
     site.postgres.pause()
@@ -252,7 +252,7 @@ def postgres_paused(site: Site, rng: Random) -> Hit:
     return f"for {away:.1f} s"
 
 
-@fault("all connections cut", takes_away=True)
+@fault("all connections cut", database_away=True)
 def connections_cut(site: Site, rng: Random) -> Hit:
     cut = site.postgres.run(
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
@@ -261,7 +261,7 @@ def connections_cut(site: Site, rng: Random) -> Hit:
     return f"{cut[0][0]} connections"
 
 
-@fault("web killed", takes_away=True)
+@fault("web killed")
 def web_killed(site: Site, rng: Random) -> Hit:
     pid = site.processes[WEB].pid
     site.kill(WEB)
@@ -283,7 +283,7 @@ def storage_away(site: Site, rng: Random) -> Hit:
     return f"for {away:.1f} s"
 
 
-@fault("restart with another SECRET_KEY", takes_away=True, long=True)
+@fault("restart with another SECRET_KEY", long=True)
 def another_secret(site: Site, rng: Random) -> Hit:
     """One process after the other, as an operator would."""
     site.extra_env["SECRET_KEY"] = secrets.token_urlsafe(48)

@@ -120,18 +120,24 @@ class Site(Gateway):
                 return [process for process in sentinel.children() if process.name() == role]
         return []
 
-    def process_at(self, job: str) -> int:
-        """Return the process that made the latest attempt of a job, as its engine wrote down; raises OSError."""
-        return int((self.data_dir / "plant" / job).read_text().splitlines()[-1])
+    def process_at(self, job: str) -> psutil.Process | None:
+        """Return the process of a job's latest attempt, where its engine wrote it down and it is still there."""
+        with contextlib.suppress(OSError, psutil.Error):
+            process = psutil.Process(int((self.data_dir / "plant" / job).read_text().splitlines()[-1]))
+            return process if self._is_member(process) else None
+        return None
 
     def members(self) -> list[psutil.Process]:
         """Return every process that runs with the site's data folder."""
         found = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
-                if process.environ().get("STUDIO_DATA_DIR") == str(self.data_dir):
+                if self._is_member(process):
                     found.append(process)
         return found
+
+    def _is_member(self, process: psutil.Process) -> bool:
+        return process.environ().get("STUDIO_DATA_DIR") == str(self.data_dir)
 
     def end(self) -> list[str]:
         """Stop web and workers as an operator does, and the database last; return what was left behind."""
@@ -152,8 +158,9 @@ class Site(Gateway):
             started.wait()
         self.processes.clear()
         if self.postgres.running:
-            self.postgres.resume()
-            self.postgres.stop("immediate")
+            with contextlib.suppress(OSError, psutil.Error):  # it is gone already, or did not start
+                self.postgres.resume()
+                self.postgres.stop("immediate")
 
     def manage_json(self, *args: str) -> Any:
         """Return what a command says as JSON, also where it found something."""

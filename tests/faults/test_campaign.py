@@ -1,10 +1,20 @@
 """A short fault campaign: every promise is kept. `make chaos` runs a long one."""
 
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 
 from tests.faults.campaign import Campaign
-from tests.faults.faults import FAULTS, LONG
+from tests.faults.faults import FAULTS, LONG, schedule
+
+
+def test_the_seed_says_which_faults_come_and_when():
+    def first(seed: int) -> list[tuple[str, float, float]]:
+        coming = islice(schedule(seed, list(FAULTS)), 2 * len(FAULTS))
+        return [(name, pause, chance.random()) for name, pause, chance in coming]
+
+    assert first(1) == first(1) != first(2)
+    assert {name for name, _, _ in first(1)[: len(FAULTS)]} == set(FAULTS)
 
 
 def test_every_promise_is_kept(tmp_path: Path):

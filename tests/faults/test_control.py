@@ -3,7 +3,6 @@
 If either stayed silent here, its silence about the gateway would mean nothing.
 """
 
-import contextlib
 import os
 import signal
 from collections.abc import Callable
@@ -11,8 +10,6 @@ from datetime import timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
-
-import psutil
 
 from tests.faults.campaign import Campaign
 from tests.faults.faults import FAULTS, Hit
@@ -41,12 +38,7 @@ def come_late(site: Site) -> None:
     def holds(condition: str) -> Callable[[], Any]:
         return lambda: site.postgres.run(f"SELECT 1 FROM workflows_job WHERE id = %s AND {condition}", job)
 
-    def worker() -> psutil.Process | None:
-        with contextlib.suppress(OSError):
-            return psutil.Process(site.process_at(job))
-        return None
-
-    process = eventually(worker, what="it runs")
+    process = eventually(lambda: site.process_at(job), what="it runs")
     process.suspend()
     site.postgres.run("UPDATE workflows_job SET lease_until = now(), max_attempts = attempt WHERE id = %s", job)
     eventually(holds("refund_id IS NOT NULL"), what="the sweep refunds it")

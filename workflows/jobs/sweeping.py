@@ -11,8 +11,8 @@ from workflows.models import Job
 logger = logging.getLogger(__name__)
 
 SWEEP_LIMIT = 500
-# How long past its deadline an open job may be seen, whatever was killed: a sweep comes every 2 s and ends one job a
-# transaction; the rest is for a lease of 10 s and for the database and a worker to be back.
+# How long past its deadline a job may be seen open, whatever was killed: a sweep comes every 2 s and ends one job a
+# transaction; the rest is for the database to be back, and for a worker that sweeps.
 MARGIN = timedelta(seconds=30)
 
 
