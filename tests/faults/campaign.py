@@ -25,7 +25,7 @@ import psycopg
 from tests.faults import answers, promises
 from tests.faults.answers import Rows, Seen, Window
 from tests.faults.clients import Shopper
-from tests.faults.faults import FAULTS, DATABASE_AWAY, schedule
+from tests.faults.faults import DATABASE_AWAY, FAULTS, schedule
 from tests.faults.promises import Promise
 from tests.faults.site import Site
 from tests.faults.summary import Struck, Summary
