@@ -18,14 +18,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import psycopg
 
 from tests.faults import answers, promises
 from tests.faults.answers import Rows, Seen, Window
 from tests.faults.clients import Shopper
-from tests.faults.faults import DATABASE_AWAY, FAULTS, schedule
+from tests.faults.faults import DATABASE_AWAY, FAULTS, Fault, schedule
 from tests.faults.promises import Promise
 from tests.faults.site import Site
 from tests.faults.summary import Struck, Summary
@@ -44,8 +43,9 @@ PAUSE = 2.5  # seconds between the orders of one thread, on average
 class Campaign:
     """One campaign on a site in `folder`, which must not be there yet; `run` returns its summary.
 
-    `prepare` is called with the site before the first order. `drain` bounds the wait for the last answer, and for the
-    last job, which is no longer either than a job may be open.
+    `prepare` is called with the site before the first order. Orders and faults come for `seconds`, and on until as many
+    faults as `hits` have hit something. `drain` bounds the wait for the last answer, and for the last job, which is
+    never longer than a job may be open.
     """
 
     def __init__(
@@ -57,14 +57,15 @@ class Campaign:
         time_limit: timedelta = timedelta(seconds=3),
         deadline: timedelta = timedelta(seconds=25),
         settings: str = "tests.faults.settings",
-        faults: dict[str, Any] = FAULTS,
+        faults: dict[str, Fault] = FAULTS,
+        hits: int = 0,
         prepare: Callable[[Site], None] = lambda site: None,
         drain: timedelta = timedelta(minutes=2),
     ) -> None:
         self.site = Site(folder, settings=settings)
         self.seed, self.seconds = seed, seconds
         self.time_limit, self.deadline, self.drain = time_limit, deadline, drain
-        self.faults, self.prepare = faults, prepare
+        self.faults, self.hits, self.prepare = faults, hits, prepare
         self.seen = Seen()
         self.away: list[Window] = []
         self.struck: list[Struck] = []
@@ -116,8 +117,9 @@ class Campaign:
 
     def _strike(self) -> None:
         for name, pause, chance in schedule(self.seed, list(self.faults)):
-            if time.monotonic() + pause - self._began > self.seconds:
-                time.sleep(max(0.0, self._began + self.seconds - time.monotonic()))
+            left = self._began + self.seconds - time.monotonic()
+            if left < pause and sum(struck.hit is not None for struck in self.struck) >= self.hits:
+                time.sleep(max(0.0, left))
                 return
             time.sleep(pause)
             start = time.monotonic()

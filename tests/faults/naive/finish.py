@@ -46,9 +46,7 @@ def claim(*, job_id: str, worker: str) -> Attempt | None:
 
 
 def heartbeat(attempt: Attempt) -> bool:
-    job = Job.objects.get(pk=attempt.job.pk)
-    job.lease_until = timezone.now() + LEASE
-    _save(job)
+    Job.objects.filter(pk=attempt.job.pk).update(lease_until=timezone.now() + LEASE)
     return True
 
 
