@@ -52,10 +52,12 @@ class Site(Gateway):
         self.data_dir.mkdir(parents=True)
         self.postgres.start()
         self._must("migrate", "--verbosity=0")
-        self.postgres.run(
-            "UPDATE workflows_workflow SET time_limit = %s, deadline = %s, max_attempts = 3", time_limit, deadline
-        )
+        self.limits(time_limit=time_limit, deadline=deadline)
         self.start(WEB, *WORKERS)
+
+    def limits(self, *, time_limit: timedelta, deadline: timedelta) -> None:
+        """Change every workflow's limits, for orders from now on."""
+        self.postgres.run("UPDATE workflows_workflow SET time_limit = %s, deadline = %s", time_limit, deadline)
 
     def account(self, name: str, *, credits: int, max_open_jobs: int = 1000, jobs_per_minute: int = 10**6) -> Account:
         made = json.loads(self._must("create_client", name, f"--credits={credits}", "--json"))

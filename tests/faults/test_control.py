@@ -17,6 +17,8 @@ from tests.faults.naive.finish import CONSTRAINTS, PAUSE_SECONDS
 from tests.faults.site import WORKERS, Site
 from tests.gateway import eventually
 
+TIME_LIMIT, DEADLINE = timedelta(seconds=5), timedelta(seconds=40)
+
 
 def unguarded(site: Site) -> None:
     """Drop what the database would refuse a naive finish with; then let a worker come late while there is no load."""
@@ -32,6 +34,7 @@ def unguarded(site: Site) -> None:
 def come_late(site: Site) -> None:
     """Stop a worker at a job that would succeed, let the sweep fail and refund the job, and wake the worker."""
     account = site.account("Late", credits=100)
+    site.limits(time_limit=timedelta(seconds=30), deadline=DEADLINE)  # it shall not strike meanwhile
     spec = {"scene_type": "podium", "mood": "calm", "image_model": "plant-slow", "metadata": {"seconds": 1}}
     job = site.call("POST", "/v1/background-generator", spec, key=account.key).json["job_id"]
 
@@ -44,13 +47,14 @@ def come_late(site: Site) -> None:
     eventually(holds("refund_id IS NOT NULL"), what="the sweep refunds it")
     process.resume()
     eventually(holds("status = 'SUCCESS'"), what="it succeeds all the same")
+    site.limits(time_limit=TIME_LIMIT, deadline=DEADLINE)
 
 
 def killed_before_the_refund(site: Site, rng: Random) -> Hit:
     """Kill every cluster and supervisor when a job has failed and is not yet refunded."""
     unpaid = (
         "SELECT id FROM workflows_job WHERE status = 'FAILURE' AND refund_id IS NULL"
-        f" AND ended_at > clock_timestamp() - make_interval(secs => {PAUSE_SECONDS})"
+        f" AND ended_at > clock_timestamp() - make_interval(secs => {PAUSE_SECONDS / 2})"
     )
     ((job,), *_) = eventually(lambda: site.postgres.run(unpaid), what="a job has failed")
     for worker in WORKERS:
@@ -72,7 +76,8 @@ def test_a_naive_finish_is_found_out(tmp_path: Path):
         tmp_path / "site",
         seed=1,
         seconds=8,
-        time_limit=timedelta(seconds=8),
+        time_limit=TIME_LIMIT,
+        deadline=DEADLINE,
         settings="tests.faults.naive.settings",
         faults=FAULTS_HERE,
         prepare=unguarded,
