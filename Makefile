@@ -3,7 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: run demo test lint
+# How long the fault campaign lasts, and what chance its faults come from.
+SECONDS ?= 600
+SEED ?= 1
+
+.PHONY: run demo test lint chaos
 
 run: .venv/ready
 	$(BIN)/python manage.py up
@@ -13,6 +17,9 @@ demo: .venv/ready
 
 test: .venv/ready-for-tests
 	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+chaos: .venv/ready-for-tests
+	$(BIN)/python -m tests.faults.campaign --seconds $(SECONDS) --seed $(SEED)
 
 lint: .venv/ready-for-tests
 	$(BIN)/ruff check .

@@ -15,7 +15,9 @@ from workflows import offers
 LONG = (
     "test_workers.py",
     "test_operations.py",
+    "test_campaign.py",
     "test_database.py",
+    "test_control.py",
     "test_up.py",
     "test_support_stories.py",
     "test_hosts.py",

@@ -15,7 +15,7 @@ from django.db import Error, connection
 from django.db.models import F, Max, Q
 from django.db.models.functions import Now
 
-from studio_gateway.processes import block_signals, kill, spawn, stop, wait_for_signal
+from studio_gateway.processes import block_signals, kill, spawn, wait_for_signal
 from workflows import jobs
 from workflows.models import Job, JobEvent, Worker
 
@@ -29,6 +29,8 @@ PRUNE_SECONDS = 24 * 3600.0
 STALL_SECONDS = 10.0
 # How long running jobs may go on after SIGTERM; what is not done then is another worker's next attempt.
 DRAIN_SECONDS = 30.0
+# A cluster that does not end after SIGTERM although none of its jobs has been running for as long never will.
+IDLE_SECONDS = 6.0
 # The row of a worker that was killed is kept this long.
 FORGOTTEN = timedelta(days=1)
 
@@ -57,11 +59,7 @@ class Supervisor:
         while wait_for_signal(0 if ended >= jobs.SWEEP_LIMIT else SWEEP_SECONDS) not in (signal.SIGTERM, signal.SIGINT):
             self._prune()
             try:
-                ended = jobs.sweep()
-                if ended:
-                    logger.warning("sweep: %s job(s) failed and refunded", ended)
-                self._counts["sweeps"] += 1
-                self._counts["swept_jobs"] += ended
+                ended = self._sweep()
                 wedged = self._wedged()
                 self._report()
             except Error:
@@ -69,19 +67,21 @@ class Supervisor:
                 connection.close()
                 self._moving_at, ended = time.monotonic(), 0
                 continue
-            if cluster.poll() is not None or wedged:
+            # Code that cannot be imported ends it at once, and again and again.
+            at_once = time.monotonic() - self._started_at < SWEEP_SECONDS
+            if (cluster.poll() is not None and not at_once) or wedged:
                 logger.critical("the cluster %s; starting another", "stands still" if wedged else "ended")
                 kill(cluster)
                 cluster = self._start()
                 self._counts["cluster_restarts"] += 1
-        stop(cluster, seconds=DRAIN_SECONDS)
+        self._drain(cluster)
         try:
             Worker.objects.filter(name=self.name).delete()
         except Error:
             logger.exception("the worker's row stays for a day: the database is away")
 
     def _start(self) -> "subprocess.Popen[bytes]":
-        self._moving_at = time.monotonic()
+        self._started_at = self._moving_at = time.monotonic()
         return spawn(
             [sys.executable, str(settings.BASE_DIR / "manage.py"), "qcluster"], env={"STUDIO_WORKER": self.name}
         )
@@ -94,6 +94,36 @@ class Supervisor:
         reported = ["started_at", "seen_at", *self._counts]
         Worker.objects.bulk_create([row], update_conflicts=True, unique_fields=["name"], update_fields=reported)
         Worker.objects.filter(seen_at__lt=Now() - FORGOTTEN).delete()
+
+    def _sweep(self) -> int:
+        ended = jobs.sweep()
+        if ended:
+            logger.warning("sweep: %s job(s) failed and refunded", ended)
+        self._counts["sweeps"] += 1
+        self._counts["swept_jobs"] += ended
+        return ended
+
+    def _drain(self, cluster: "subprocess.Popen[bytes]") -> None:
+        """Let running jobs finish, and go on sweeping: this may be the only worker, or all of them drain at once.
+
+        A cluster some of whose processes died may wait for ever for its queue to be emptied: it is killed when none of
+        its jobs has been running for IDLE_SECONDS.
+        """
+        cluster.terminate()
+        busy_at = time.monotonic()
+        end = busy_at + DRAIN_SECONDS
+        while cluster.poll() is None and time.monotonic() < min(end, busy_at + IDLE_SECONDS):
+            wait_for_signal(SWEEP_SECONDS)
+            try:
+                self._sweep()
+                busy = bool(self._running())
+            except Error:
+                logger.exception("no sweep: the database is away")
+                connection.close()
+                busy = True  # for all that is known
+            if busy:
+                busy_at = time.monotonic()
+        kill(cluster)
 
     def _wedged(self) -> bool:
         """Tell whether due jobs have been waiting for STALL_SECONDS while this cluster, not busy, started none."""
@@ -117,8 +147,10 @@ class Supervisor:
         ).exists()
 
     def _busy(self) -> bool:
-        running = Job.objects.filter(lease_until__gt=Now(), worker=self.name).count()
-        return running >= settings.WORKER_PROCESSES
+        return self._running() >= settings.WORKER_PROCESSES
+
+    def _running(self) -> int:
+        return Job.objects.filter(lease_until__gt=Now(), worker=self.name).count()
 
     def _prune(self) -> None:
         """Have `manage.py prune` run beside this process when it is time to, and collect the one that has ended."""

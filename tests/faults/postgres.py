@@ -4,10 +4,12 @@ import contextlib
 import os
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
+import psutil
 import psycopg
 
 from studio_gateway.embedded import server
@@ -52,6 +54,17 @@ class Postgres:
         self._process.wait(30)
         self._process = None
 
+    def pause(self) -> None:
+        """SIGSTOP every process of the server; `resume` wakes them."""
+        for process in self._processes():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.suspend()
+
+    def resume(self) -> None:
+        for process in self._processes():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.resume()
+
     @property
     def running(self) -> bool:
         return self._process is not None
@@ -66,6 +79,12 @@ class Postgres:
         with psycopg.connect(self.url, autocommit=True, connect_timeout=10) as connection:
             cursor = connection.execute(statement, values or None)
             return cursor.fetchall() if cursor.description else []
+
+    def _processes(self) -> Iterator[psutil.Process]:
+        """The postmaster first: once it stands still there are no new ones."""
+        postmaster = psutil.Process(self.pid)
+        yield postmaster
+        yield from postmaster.children()
 
     def _make(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)

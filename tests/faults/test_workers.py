@@ -114,6 +114,19 @@ def test_sigterm_to_the_qclusters_main_lets_the_running_job_finish_and_another_t
 
 
 @pytest.mark.slow
+def test_while_a_worker_drains_it_goes_on_sweeping_and_it_does_not_wait_for_what_stands_still(
+    plant: Gateway, shop: Shop
+):
+    limits(deadline=timedelta(seconds=2))
+    for process in crew(plant).workers:
+        process.suspend()
+    job = PlantJob(plant, shop)
+    supervisor = plant.processes.pop("worker")
+    supervisor.terminate()
+    assert supervisor.wait(25) == 0
+    job.failed("deadline_exceeded", attempt=0, seconds=1)
+
+
 def test_sigterm_to_the_whole_group_loses_an_attempt_and_no_job(plant: Gateway, shop: Shop):
     before = crew(plant)
     job = PlantJob(plant, shop)

@@ -1,4 +1,5 @@
 import logging
+from datetime import timedelta
 
 from django.db import IntegrityError
 from django.db.models import F, Q, QuerySet
@@ -10,6 +11,9 @@ from workflows.models import Job
 logger = logging.getLogger(__name__)
 
 SWEEP_LIMIT = 500
+# How long past its deadline a job may be seen open, whatever was killed: a sweep comes every 2 s and ends one job a
+# transaction; the rest is for the database to be back, and for a worker that sweeps.
+MARGIN = timedelta(seconds=30)
 
 
 def overdue() -> QuerySet[Job]:

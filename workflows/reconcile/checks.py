@@ -7,9 +7,7 @@ from typing import Any
 from requestlog.retention import LOG_DAYS
 from workflows.jobs.attempts import LEASE_GRACE
 from workflows.jobs.queue import RESERVATION_SECONDS
-
-# How long past its deadline an open job may be seen: the sweep comes every two seconds, one job a transaction.
-MARGIN_SECONDS = 30
+from workflows.jobs.sweeping import MARGIN
 
 COUNTS = """
 SELECT (SELECT count(*) FROM billing_client) AS clients,
@@ -167,7 +165,7 @@ CHECKS = [
         "P5",
         f"""SELECT client_id, id AS job_id, format('open, and its deadline was %s', deadline_at) AS detail
              FROM workflows_job
-            WHERE {OPEN} AND deadline_at < now() - interval '{MARGIN_SECONDS} seconds'""",
+            WHERE {OPEN} AND deadline_at < now() - interval '{MARGIN.seconds} seconds'""",
         fix="fail",
     ),
     Check(
