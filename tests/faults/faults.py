@@ -194,6 +194,17 @@ def _with_job(site: Site) -> tuple[psutil.Process, str] | None:
     return None
 
 
+def _change(site: Site, change: str, job: str) -> list[tuple[int]] | None:
+    """Change the row of a running job; return its attempt, or None where the worker that was stopped holds the row."""
+    with psycopg.connect(site.postgres.url, options="-c lock_timeout=500ms", autocommit=True) as connection:
+        try:
+            return connection.execute(
+                f"UPDATE workflows_job SET {change} WHERE id = %s AND {RUNNING} RETURNING attempt", [job]
+            ).fetchall()
+        except psycopg.errors.LockNotAvailable:
+            return None
+
+
 def _stopped(site: Site, change: str, until: str) -> Hit:
     """Stop a busy worker, change its job's row, wait for what comes of it, and wake the worker in good time."""
     end = time.monotonic() + 3
@@ -204,9 +215,10 @@ def _stopped(site: Site, change: str, until: str) -> Hit:
     process, job = found
     try:
         process.suspend()
-        changed = site.postgres.run(
-            f"UPDATE workflows_job SET {change} WHERE id = %s AND {RUNNING} RETURNING attempt", job
-        )
+        changed = _change(site, change, job)
+        if changed is None:
+            time.sleep(2.5)
+            return f"job {job}, process {process.pid}, in the middle of a transaction"
         end = time.monotonic() + 2.5
         while changed and time.monotonic() < end:
             if site.postgres.run(f"SELECT 1 FROM workflows_job WHERE id = %s AND {until}", job, *changed[0]):
