@@ -432,5 +432,5 @@ def test_role_database_and_environment_of_the_page_are_all_it_takes(production: 
     assert done.returncode == 0, done
     timeout = "SHOW idle_in_transaction_session_timeout"
     with psycopg.connect(production.database_url) as connection:
-        assert connection.execute(timeout).fetchone() == ("30s",)
+        assert connection.execute(timeout).fetchone() == ("10s",)
     assert "1 row" not in shell(block("sh", "pg_stat_activity"), production.data_dir, production).stdout
