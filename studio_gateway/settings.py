@@ -118,6 +118,12 @@ else:
     }
 # Worker processes keep their connections; the web process turns this into a pool (studio_gateway/wsgi.py).
 DATABASES["default"] |= {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
+# A process or host that stands still in the middle of a transaction must not hold its locks for ever: not even the
+# sweep would pass. Ours are over in milliseconds. What DATABASE_URL says comes later, and counts.
+DATABASES["default"].setdefault("OPTIONS", {})
+DATABASES["default"]["OPTIONS"]["options"] = " ".join(
+    ["-c idle_in_transaction_session_timeout=10s", DATABASES["default"]["OPTIONS"].get("options", "")]
+).strip()
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 STORAGES = {

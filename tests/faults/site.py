@@ -51,8 +51,6 @@ class Site(Gateway):
         """Make the database, with short limits for every workflow, and start all processes."""
         self.data_dir.mkdir(parents=True)
         self.postgres.start()
-        # As docs/operations.md has it: what is stopped in the middle of a transaction holds its rows no longer.
-        self.postgres.run("ALTER ROLE CURRENT_USER SET idle_in_transaction_session_timeout = '10s'")
         self._must("migrate", "--verbosity=0")
         self.limits(time_limit=time_limit, deadline=deadline)
         self.start(WEB, *WORKERS)

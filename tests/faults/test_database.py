@@ -17,7 +17,7 @@ from tests.faults.cluster import SETTINGS, PlantJob, connected_to, crew, dead, l
 from tests.faults.postgres import Postgres
 from tests.faults.proxy import SUCCEEDS, Proxy
 from tests.gateway import Answer, Gateway, eventually
-from tests.helpers import books_are_right, flood, lapse, now
+from tests.helpers import books_are_right, flood, lapse, move, now
 from workflows import jobs
 from workflows.jobs.queue import RESERVE
 from workflows.models import Job
@@ -112,6 +112,23 @@ def test_a_job_whose_commit_is_cut_off_from_its_answer_is_done_and_keeps_its_fil
     PlantJob(ground.gateway, shop, "quick").succeeded()
     job.succeeded()
     assert shop.balance == 100 - 2 * job.row.credits_cost
+
+
+@pytest.mark.slow
+def test_a_worker_that_stands_still_in_the_middle_of_its_transaction_holds_nobody_up_for_long(
+    ground: Ground, shop: Shop
+):
+    job, overdue = PlantJob(ground.gateway, shop), PlantJob(ground.gateway, shop)
+    job.running()
+    with ground.proxy.armed(SUCCEEDS, forward=False) as trap:
+        job.go()
+        trap.wait()  # it has written to its client's row, which every order and every refund of that client needs
+        move(overdue.row, deadline_at="-1 second")
+        assert order(ground.gateway, shop, "quick").status == 202
+        overdue.failed("deadline_exceeded", attempt=overdue.row.attempt)
+    lapse(job.row)  # rather than wait for it
+    job.succeeded(attempt=2)
+    overdue.go()  # its engine may still be at it
 
 
 @pytest.mark.parametrize("answered", [True, False], ids=["and the answer comes then", "and no answer comes"])
