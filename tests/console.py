@@ -47,10 +47,10 @@ def succeed(job: Job) -> Job:
     return job
 
 
-def fail(job: Job, *, message: str = "no") -> Job:
+def fail(job: Job, *, message: str = "no", technical: bool = False) -> Job:
     attempt = jobs.claim(job_id=job.pk, worker="test")
     assert attempt is not None
-    assert jobs.fail(attempt, code="unknown_model", message=message, technical=False)
+    assert jobs.fail(attempt, code="unknown_model", message=message, technical=technical)
     job.refresh_from_db()
     return job
 

@@ -20,6 +20,7 @@ from studio_gateway.admin import RecordAdmin, RecordInline, close_dialog, code, 
 from studio_gateway.errors import DomainError
 from workflows import jobs
 from workflows.catalogue import DEFINITIONS
+from workflows.engines.base import quoted
 from workflows.models import Job, JobEvent, Output, Workflow
 
 STATUS_COLOURS = {"NOT_STARTED": "info", "IN_PROGRESS": "primary", "SUCCESS": "success", "FAILURE": "danger"}
@@ -130,14 +131,14 @@ class JobAdmin(RecordAdmin):
                     ("accepted_at", "deadline_at"),
                     ("started_at", "ended_at"),
                     ("attempts", "time_limit", "worker"),
-                    ("engine", "fell_back", "on_technical_failure"),
+                    ("made_by", "on_technical_failure"),
                 ]
             },
         ),
     ]
     error_fieldset = ("Error", {"fields": ["failure", "error_message"]})
     summary_fieldset = ("Summary", {"fields": ["findings"], "classes": ["collapse"]})
-    readonly_fields = ["badge", "failure", "request_log", "order", "attempts", "engine", "findings"]
+    readonly_fields = ["badge", "failure", "request_log", "order", "attempts", "made_by", "findings"]
     inlines = [OutputInline, JobEventInline]
     actions_detail = ["give_back"]
 
@@ -179,6 +180,11 @@ class JobAdmin(RecordAdmin):
     @display(description="Attempts")
     def attempts(self, job: Job) -> str:
         return f"{job.attempt} of {job.max_attempts}"
+
+    @display(description="Engine")
+    def made_by(self, job: Job) -> str:
+        ordered = quoted(job.spec.get("image_model"))
+        return f"{job.engine}, instead of {ordered}" if job.fell_back else job.engine[:40]
 
     @display(description="Error")
     def failure(self, job: Job) -> SafeString | None:

@@ -96,19 +96,17 @@ class Job(models.Model):
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
 
+    # As understood; what was asked for is in the spec.
     on_technical_failure = models.CharField(
         max_length=8,
         choices=OnTechnicalFailure.choices,
         default=OnTechnicalFailure.RETRY,
         db_default=OnTechnicalFailure.RETRY,
-        help_text="As understood; what was asked for is in the spec.",
     )
-    fell_back = models.BooleanField(
-        default=False, db_default=False, help_text="The built-in engine has taken over from the one that was ordered."
-    )
-    cancel_requested_at = models.DateTimeField(
-        null=True, help_text="When it was cancelled while it ran: it can only fail now."
-    )
+    # The built-in engine has taken over from the one that was ordered.
+    fell_back = models.BooleanField(default=False, db_default=False)
+    # When it was cancelled while it ran: it can only fail then.
+    cancel_requested_at = models.DateTimeField(null=True)
 
     attempt = models.SmallIntegerField(default=0)
     max_attempts = models.SmallIntegerField()

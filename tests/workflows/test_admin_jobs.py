@@ -201,3 +201,15 @@ def test_django_q2s_own_pages_are_not_there(db):
     assert "django_q" not in browser.get("/admin/").content.decode()
     for name in ("failure", "success", "schedule", "ormq"):
         assert browser.get(f"/admin/django_q/{name}/").status_code == 404
+
+
+def test_a_job_whose_engine_gave_way_to_the_built_in_one_says_so(db, shop: Shop):
+    spec = {"image_model": HOSTILE, "on_technical_failure": "fallback"}
+    job, browser = order(shop.client, spec=spec), signed_in()
+    assert "instead of" not in browser.get(f"{page(job)}change/").content.decode()
+    fail(job, technical=True)
+    Job.objects.update(run_after=job.accepted_at)
+    succeed(job)
+    shown = browser.get(f"{page(job)}change/").content.decode()
+    assert "built-in, instead of" in shown
+    assert HOSTILE not in shown

@@ -14,17 +14,17 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='job',
             name='cancel_requested_at',
-            field=models.DateTimeField(help_text='When it was cancelled while it ran: it can only fail now.', null=True),
+            field=models.DateTimeField(null=True),
         ),
         migrations.AddField(
             model_name='job',
             name='fell_back',
-            field=models.BooleanField(db_default=False, default=False, help_text='The built-in engine has taken over from the one that was ordered.'),
+            field=models.BooleanField(db_default=False, default=False),
         ),
         migrations.AddField(
             model_name='job',
             name='on_technical_failure',
-            field=models.CharField(choices=[('retry', 'Retry'), ('fail', 'Fail'), ('fallback', 'Fallback')], db_default='retry', default='retry', help_text='As understood; what was asked for is in the spec.', max_length=8),
+            field=models.CharField(choices=[('retry', 'Retry'), ('fail', 'Fail'), ('fallback', 'Fallback')], db_default='retry', default='retry', max_length=8),
         ),
         migrations.AlterField(
             model_name='jobevent',
