@@ -321,9 +321,10 @@ def more_sweeps(site: Site, rng: Random) -> Hit:
 def transaction_held(site: Site, rng: Random) -> Hit:
     held = rng.uniform(2, 4)
     with psycopg.connect(site.postgres.url) as connection:
+        # In the order that everybody keeps to, jobs before clients: otherwise it would be a deadlock.
+        connection.execute("SELECT id FROM workflows_job WHERE ended_at IS NULL ORDER BY id LIMIT 5 FOR UPDATE")
         client = connection.execute("SELECT id FROM billing_client ORDER BY open_jobs DESC LIMIT 1 FOR UPDATE")
         ((number,),) = client.fetchall()
-        connection.execute("SELECT id FROM workflows_job WHERE ended_at IS NULL ORDER BY id LIMIT 5 FOR UPDATE")
         time.sleep(held)
         connection.rollback()
     return f"client {number} and five jobs locked for {held:.1f} s"
