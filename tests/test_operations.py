@@ -199,6 +199,7 @@ class Client(threading.Thread):
             self.enough.wait(0.05)
 
 
+@pytest.mark.slow
 def test_restarts_one_by_one_lose_no_order_and_are_noticed_by_no_job(hosts: list[Gateway], shop: Shop):
     clients = [Client(hosts, shop, number) for number in range(3)]
     for client in clients:
@@ -258,6 +259,7 @@ def empty_database(site: list[Gateway]) -> Iterator[str]:
     databases.drop(name)
 
 
+@pytest.mark.slow
 def test_a_backup_taken_under_load_is_restored_with_every_promise_kept(
     hosts: list[Gateway], shop: Shop, tmp_path: Path, empty_database: str
 ):

@@ -21,7 +21,6 @@ from tests.helpers import (
     post,
     refused,
     row,
-    sql,
     succeed,
     together,
 )
@@ -169,11 +168,18 @@ def cancelled_or_over(shop: Shop, job: Job) -> Job | None:
         return None
 
 
-def test_cancel_against_finish_has_one_outcome_a_thousand_times(own_database):
+@pytest.mark.parametrize("races", [200, pytest.param(1000, marks=pytest.mark.slow)])
+def test_cancel_against_finish_has_one_outcome(own_database, races: int):
     shop = Shop.make(credits=2000)
-    attempts = [claimed(order(shop)) for _ in range(1000)]
-    sql("UPDATE workflows_job SET lease_until = now() + interval '5 minutes'")  # all of them run for as long as this
+    finished = sum(_cancelled_while_they_finish(shop) for _ in range(races // 50))
+    assert shop.balance == 2000 - 2 * finished
+    assert 0 < finished < races
+    books_are_right(shop.client)
 
+
+def _cancelled_while_they_finish(shop: Shop) -> int:
+    """Let fifty running jobs be finished and cancelled at once, one after the other; return how many succeeded."""
+    attempts = [claimed(order(shop)) for _ in range(50)]
     start = threading.Barrier(2)
 
     def finish() -> list[bool]:
@@ -190,18 +196,14 @@ def test_cancel_against_finish_has_one_outcome_a_thousand_times(own_database):
     finished, cancelled = together(finish, cancel_all)
     for attempt, done, asked in zip(attempts, finished, cancelled, strict=True):
         job = Job.objects.get(pk=attempt.job.pk)
-        if not done:
-            assert job.status == "IN_PROGRESS"
+        if job.status in Job.OPEN:  # its worker is still there, and gives up
             assert jobs.give_up(attempt)
             job.refresh_from_db()
         assert done == (job.status == "SUCCESS") == (asked is None)
         assert (job.status, job.error_code) in (("SUCCESS", ""), ("FAILURE", "cancelled"))
         assert (job.refund_id is None) == done
         assert job.outputs.count() == done
-    assert shop.balance == 2000 - 2 * sum(finished)
-    assert 0 < sum(finished) < 1000
-    print(f"{sum(finished)} of 1,000 finished first")
-    books_are_right(shop.client)
+    return sum(finished)
 
 
 def test_cancel_against_a_claim_ends_or_stops_the_job(own_database):
