@@ -331,6 +331,7 @@ def test_every_metric_of_the_alerts_is_served(hosts: list[Gateway]):
 # A lost host: the last of these tests, so that nobody needs to start it again
 
 
+@pytest.mark.slow
 def test_a_lost_hosts_jobs_are_finished_by_the_other(hosts: list[Gateway], shop: Shop):
     a, b = hosts
     job_ids = [ordered(b, shop, "waits", key=f"{n}") for n in range(4)]

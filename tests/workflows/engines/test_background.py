@@ -144,14 +144,6 @@ def test_a_color_that_shops_name_is_known(color):
     assert parse_color(f" {color.title()} ").startswith("#")
 
 
-def test_an_unknown_model_is_refused_with_what_there_is():
-    with pytest.raises(EngineError) as refused:
-        render({**SPEC, "image_model": "example"}, default_seed=1)
-    assert refused.value.code == "unknown_model"
-    assert "built-in" in refused.value.message
-    assert render({**SPEC, "image_model": "built-in", "resolution": "64x64"}, default_seed=1).files
-
-
 def test_hostile_texts_do_no_harm():
     for text in ("", "\x00", "ß" * 50_000, "podium " * 50_000, "🦄", "𝟙𝟚", "'; DROP TABLE"):
         assert render({"scene_type": text, "mood": text, "resolution": "64x64"}, default_seed=1).files
