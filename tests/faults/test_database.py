@@ -6,20 +6,16 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
-import psycopg
 import pytest
 from django.db import connection
 
 from requestlog.models import RequestLog
-from tests import databases
 from tests.conftest import Shop
 from tests.faults.cluster import SETTINGS, PlantJob, connected_to, crew, dead, limits, order, reconciled
 from tests.faults.postgres import Postgres
 from tests.faults.proxy import SUCCEEDS, Proxy
 from tests.gateway import Answer, Gateway, eventually
-from tests.helpers import books_are_right, flood, lapse, move, now
-from workflows import jobs
-from workflows.jobs.queue import RESERVE
+from tests.helpers import books_are_right, lapse, move, now
 from workflows.models import Job
 
 
@@ -54,6 +50,7 @@ def ground(
     ground.postgres.stop()
 
 
+@pytest.mark.slow
 def test_a_crash_under_load_loses_no_order_that_was_accepted_and_doubles_none(ground: Ground):
     shop = Shop.make(credits=1_000)
     refusals: list[Answer] = []
@@ -154,44 +151,3 @@ def test_a_time_limit_that_strikes_after_the_jobs_own_commit_changes_nothing(
     assert shop.balance == 100 - 2 * job.row.credits_cost
     if answered:
         assert "Task exceeded maximum timeout value (3 seconds)" in ground.gateway.log("worker")
-
-
-def _finish_one() -> None:
-    """Do what a job costs its worker in statements, without an engine."""
-    reserved = jobs.reserve(after_client=0)
-    assert reserved is not None
-    attempt = jobs.claim(job_id=reserved.job_id, worker="w")
-    assert attempt is not None
-    assert jobs.succeed(attempt, outputs=[], summary={})
-
-
-def _cost_of_a_reservation() -> tuple[int, float]:
-    """Return the buffers that reserving a job touches, and the milliseconds it takes; the better of three."""
-    costs = []
-    for _ in range(3):
-        with connection.cursor() as cursor:
-            cursor.execute("BEGIN")
-            cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {RESERVE}", [5, 0])
-            plan = cursor.fetchone()[0][0]
-            cursor.execute("ROLLBACK")
-        costs.append((plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"], plan["Execution Time"]))
-    return min(costs)
-
-
-@pytest.mark.slow
-def test_jobs_get_done_while_a_transaction_is_held_open_with_20_000_waiting(own_database: str):
-    shop = flood(20_000)
-    with psycopg.connect(databases.url(own_database)) as holder:
-        holder.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        holder.execute("SELECT count(*) FROM workflows_job")
-        costs = {0: _cost_of_a_reservation()}
-        for finished in range(1, 3_001):
-            _finish_one()
-            if finished % 1_000 == 0:
-                costs[finished] = _cost_of_a_reservation()
-        # Nothing that was finished can be cleaned up meanwhile, and a reservation has to step over it.
-        assert costs[3_000][0] < 1_000, costs
-        assert holder.execute("SELECT count(*) FROM workflows_job WHERE status = 'SUCCESS'").fetchone() == (0,)
-    assert Job.objects.filter(status=Job.Status.SUCCESS).count() == 3_000
-    shop.client.refresh_from_db()
-    assert shop.client.open_jobs == 17_000

@@ -52,6 +52,7 @@ def test_a_task_module_that_cannot_be_imported_is_said_so_in_the_log_and_costs_n
         job.succeeded()
 
 
+@pytest.mark.slow
 def test_a_job_that_is_handed_out_twice_is_run_once(site: Gateway, shop: Shop):
     with host(site, "worker") as first, host(site, "worker") as second:
         crews = [crew(first), crew(second)]
