@@ -11,6 +11,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import pytest
+
 from tests.faults.campaign import Campaign
 from tests.faults.faults import FAULTS, Hit
 from tests.faults.naive.finish import CONSTRAINTS, PAUSE_SECONDS
@@ -71,6 +73,7 @@ FAULTS_HERE = {
 }
 
 
+@pytest.mark.slow
 def test_a_naive_finish_is_found_out(tmp_path: Path):
     campaign = Campaign(
         tmp_path / "site",

@@ -18,6 +18,8 @@ from tests.helpers import now, sql
 from workflows.jobs.attempts import LEASE
 from workflows.models import Job, JobEvent
 
+pytestmark = pytest.mark.slow
+
 
 @contextmanager
 def host(site: Gateway, *names: str, **env: str) -> Iterator[Gateway]:
@@ -52,7 +54,6 @@ def test_a_task_module_that_cannot_be_imported_is_said_so_in_the_log_and_costs_n
         job.succeeded()
 
 
-@pytest.mark.slow
 def test_a_job_that_is_handed_out_twice_is_run_once(site: Gateway, shop: Shop):
     with host(site, "worker") as first, host(site, "worker") as second:
         crews = [crew(first), crew(second)]
@@ -87,7 +88,6 @@ def wrong_clock(offset: str) -> dict[str, str]:
     return {**fake, "DJANGO_SETTINGS_MODULE": "tests.faults.wrong_clock"}
 
 
-@pytest.mark.slow
 def test_hosts_whose_clocks_are_five_minutes_wrong_either_way_agree_by_the_databases(site: Gateway, shop: Shop):
     with (
         host(site, "web", "worker", **wrong_clock("-5m")) as early,

@@ -51,8 +51,8 @@ def test_a_killed_cluster_is_replaced_and_its_job_run_again(plant: Gateway, shop
     "whom",
     [
         pytest.param(lambda crew: crew.workers[:1], id="worker"),
-        pytest.param(lambda crew: [crew.monitor], id="monitor"),
-        pytest.param(lambda crew: [crew.pusher], id="pusher"),
+        pytest.param(lambda crew: [crew.monitor], id="monitor", marks=pytest.mark.slow),
+        pytest.param(lambda crew: [crew.pusher], id="pusher", marks=pytest.mark.slow),
         pytest.param(lambda crew: [crew.sentinel], id="sentinel"),
         pytest.param(lambda crew: [crew.main], id="main"),
         pytest.param(lambda crew: crew.everyone, id="everyone"),

@@ -168,7 +168,7 @@ def cancelled_or_over(shop: Shop, job: Job) -> Job | None:
         return None
 
 
-@pytest.mark.parametrize("races", [200, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("races", [100, pytest.param(1000, marks=pytest.mark.slow)])
 def test_cancel_against_finish_has_one_outcome(own_database, races: int):
     shop = Shop.make(credits=2000)
     finished = sum(_cancelled_while_they_finish(shop) for _ in range(races // 50))
