@@ -176,6 +176,7 @@ def test_a_worker_stopped_past_its_lease_and_woken_finds_its_result_dropped(plan
     job.go()
     eventually(job.files, what="its first file")
     sleeper.suspend()
+    eventually(lambda: sleeper.status() == psutil.STATUS_STOPPED, what="it stands still")
     stored = len(job.files())
     assert (job.row.status, job.row.attempt) == (Job.Status.IN_PROGRESS, 1)
     try:
