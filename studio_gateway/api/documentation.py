@@ -53,6 +53,21 @@ def refusals(*codes: str) -> dict[int, OpenApiResponse]:
     return responses
 
 
+# What any read may be refused with.
+READ_REFUSALS = refusals(
+    "bad_request",
+    "missing_api_key",
+    "invalid_api_key",
+    "client_suspended",
+    "not_found",
+    "method_not_allowed",
+    "too_many_reads",
+    "too_many_failed_authentications",
+    "internal_error",
+    "database_unavailable",
+)
+
+
 def response_header(name: str, kind: type, *statuses: int, description: str, required: bool = True) -> OpenApiParameter:
     return OpenApiParameter(
         name, kind, OpenApiParameter.HEADER, required=required, description=description, response=list(statuses)

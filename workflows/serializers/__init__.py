@@ -1,0 +1,20 @@
+"""Bodies of requests and answers; those that the published contract names are named so, with its fields in its order.
+
+What stands here as name, docstring, label and help_text stands in the API document.
+"""
+
+from workflows.serializers.jobs import JobSerializer
+from workflows.serializers.orders import (
+    BackgroundGeneratorRequest,
+    DryRunResponse,
+    ExtractTrialItemsRequest,
+    WorkflowAcceptedResponse,
+)
+
+__all__ = [
+    "BackgroundGeneratorRequest",
+    "DryRunResponse",
+    "ExtractTrialItemsRequest",
+    "JobSerializer",
+    "WorkflowAcceptedResponse",
+]
