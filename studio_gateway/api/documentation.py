@@ -5,7 +5,7 @@ from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 
-from studio_gateway.api.serializers import Error
+from studio_gateway.api.serializers import Error, HTTPValidationError
 
 INTRODUCTION = (Path(__file__).parent / "introduction.md").read_text()
 
@@ -66,6 +66,19 @@ READ_REFUSALS = refusals(
     "internal_error",
     "database_unavailable",
 )
+
+
+FAULT = {"loc": ["query", "limit"], "msg": "Input should be less than or equal to 100", "type": "less_than_equal"}
+
+# What a list may be refused with: nothing of it is found by an id.
+LIST_REFUSALS = {
+    **{status: answer for status, answer in READ_REFUSALS.items() if status != 404},
+    422: OpenApiResponse(
+        HTTPValidationError,
+        description="A parameter is unknown, given twice, or not what it should be.",
+        examples=[OpenApiExample("limit", value={"detail": [FAULT]})],
+    ),
+}
 
 
 def response_header(name: str, kind: type, *statuses: int, description: str, required: bool = True) -> OpenApiParameter:

@@ -3,10 +3,10 @@ from typing import Any, TypeVar
 
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 
-from studio_gateway.api.documentation import READ_REFUSALS, refusals, response_headers
+from studio_gateway.api.documentation import LIST_REFUSALS, READ_REFUSALS, refusals, response_header, response_headers
 from studio_gateway.ids import ULIDConverter
 from workflows.documentation.orders import NO_RESOLUTION
-from workflows.serializers import JobSerializer
+from workflows.serializers import JobPage, JobSerializer, JobsQuery
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -17,9 +17,16 @@ JOB: dict[str, Any] = {
     "status": "SUCCESS",
     "test": False,
     "spec": {"scene_type": "podium", "mood": "warm and calm", "resolution": "512", "seed": 7, "display_name": ""},
+    "metadata": None,
     "credits_cost": 1,
     "credits_charged": 1,
     "credits_refunded": 0,
+    "receipt": {
+        "charged": 1,
+        "refunded": 0,
+        "charge_entry_id": "01M81TZ7KMFS7Y2ZXEJ4C1P0YQ",
+        "refund_entry_id": None,
+    },
     "accepted_at": "2026-11-22T14:36:10.748028Z",
     "started_at": "2026-11-22T14:36:10.875006Z",
     "ended_at": "2026-11-22T14:36:12.057947Z",
@@ -43,16 +50,35 @@ JOB: dict[str, Any] = {
             "details": {},
         }
     ],
+    "timeline": [
+        {"at": "2026-11-22T14:36:10.748028Z", "event": "accepted", "attempt": 0, "detail": ""},
+        {"at": "2026-11-22T14:36:10.875006Z", "event": "started", "attempt": 1, "detail": ""},
+        {"at": "2026-11-22T14:36:12.057947Z", "event": "succeeded", "attempt": 1, "detail": ""},
+    ],
+    "queue_position": None,
+    "eta_seconds": None,
 }
+
+REFUNDED = {**JOB["receipt"], "refunded": 1, "refund_entry_id": "01M81TZ8VM3Q1H5W0J8ZB7N2KD"}
 
 FAILURE = {
     **JOB,
     "status": "FAILURE",
     "spec": {**JOB["spec"], "resolution": "97K"},
     "credits_refunded": 1,
-    "error": {"code": NO_RESOLUTION.code, "message": NO_RESOLUTION.message},
+    "receipt": REFUNDED,
+    "error": {"code": NO_RESOLUTION.code, "message": NO_RESOLUTION.message, "retryable": False},
     "summary": {},
     "outputs": [],
+    "timeline": [
+        *JOB["timeline"][:2],
+        {
+            "at": "2026-11-22T14:36:12.057947Z",
+            "event": "failed",
+            "attempt": 1,
+            "detail": f"{NO_RESOLUTION.code}: {NO_RESOLUTION.message}",
+        },
+    ],
 }
 
 CANCELLING = {
@@ -62,6 +88,27 @@ CANCELLING = {
     "cancel_requested_at": "2026-11-22T14:36:11.520114Z",
     "summary": {},
     "outputs": [],
+    "timeline": [
+        *JOB["timeline"][:2],
+        {
+            "at": "2026-11-22T14:36:11.520114Z",
+            "event": "cancelling",
+            "attempt": 1,
+            "detail": "asked for by the client",
+        },
+    ],
+    "eta_seconds": 1,
+}
+
+WAITING = {
+    **CANCELLING,
+    "status": "NOT_STARTED",
+    "started_at": None,
+    "cancel_requested_at": None,
+    "attempts": 0,
+    "timeline": JOB["timeline"][:1],
+    "queue_position": 3,
+    "eta_seconds": 5,
 }
 
 CANCELLED = {
@@ -69,9 +116,54 @@ CANCELLED = {
     "spec": JOB["spec"],
     "started_at": None,
     "attempts": 0,
-    "engine": "built-in",
-    "error": {"code": "cancelled", "message": "The job was cancelled."},
+    "timeline": [
+        JOB["timeline"][0],
+        {
+            "at": "2026-11-22T14:36:12.057947Z",
+            "event": "failed",
+            "attempt": 0,
+            "detail": "cancelled: The job was cancelled.",
+        },
+    ],
+    "error": {"code": "cancelled", "message": "The job was cancelled.", "retryable": True},
 }
+
+# The list's jobs are without these.
+LONG = ("spec", "timeline", "queue_position", "eta_seconds")
+LISTED = {name: value for name, value in JOB.items() if name not in LONG}
+
+OF_OPEN_JOBS = [
+    response_header(
+        "Retry-After",
+        int,
+        200,
+        202,
+        304,
+        required=False,
+        description="While the job is open: after how many seconds to read it again.",
+    )
+]
+
+PAIRS: Any = JobsQuery().fields["metadata"]
+
+jobs = extend_schema(
+    operation_id="list_jobs",
+    summary="List jobs",
+    tags=["Jobs"],
+    parameters=[
+        JobsQuery,
+        OpenApiParameter("metadata", PAIRS.schema, description=str(PAIRS.help_text), style="deepObject", explode=True),
+        *response_headers(200, *LIST_REFUSALS),
+    ],
+    responses={
+        200: OpenApiResponse(
+            JobPage,
+            description="Jobs of the client, newest first.",
+            examples=[OpenApiExample("last page", value={"jobs": [LISTED], "next": None})],
+        ),
+        **LIST_REFUSALS,
+    },
+)
 
 ULID = {"type": "string", "pattern": f"^{ULIDConverter.regex}$"}
 
@@ -85,14 +177,27 @@ def _read(*, operation_id: str, summary: str, parameter: str) -> Callable[[F], F
             OpenApiParameter(
                 parameter, ULID, OpenApiParameter.PATH, description=f"The `{parameter}` of the order's answer."
             ),
+            OpenApiParameter(
+                "If-None-Match",
+                str,
+                OpenApiParameter.HEADER,
+                description="An `ETag`: if it still holds, no body is sent.",
+            ),
             *response_headers(200, *READ_REFUSALS),
+            *OF_OPEN_JOBS,
+            response_header("ETag", str, 200, 304, description="Changes with whatever the body says."),
         ],
         responses={
             200: OpenApiResponse(
                 JobSerializer,
                 description="The job, as it is now.",
-                examples=[OpenApiExample("success", value=JOB), OpenApiExample("failure", value=FAILURE)],
+                examples=[
+                    OpenApiExample("success", value=JOB),
+                    OpenApiExample("failure", value=FAILURE),
+                    OpenApiExample("waiting", value=WAITING),
+                ],
             ),
+            304: OpenApiResponse(description="The job is as it was when it had this `ETag`."),
             **READ_REFUSALS,
         },
     )
@@ -109,6 +214,7 @@ cancel = extend_schema(
     parameters=[
         OpenApiParameter("job_id", ULID, OpenApiParameter.PATH, description="The `job_id` of the order's answer."),
         *response_headers(200, 202, *CANCEL_REFUSALS),
+        *OF_OPEN_JOBS,
     ],
     responses={
         200: OpenApiResponse(

@@ -3,7 +3,7 @@
 What stands here as name, docstring, label and help_text stands in the API document.
 """
 
-from workflows.serializers.jobs import JobSerializer
+from workflows.serializers.jobs import JobPage, JobSerializer, JobsQuery
 from workflows.serializers.orders import (
     BackgroundGeneratorRequest,
     DryRunResponse,
@@ -15,6 +15,8 @@ __all__ = [
     "BackgroundGeneratorRequest",
     "DryRunResponse",
     "ExtractTrialItemsRequest",
+    "JobPage",
     "JobSerializer",
+    "JobsQuery",
     "WorkflowAcceptedResponse",
 ]
