@@ -14,8 +14,9 @@ from studio_gateway.api.parsers import scalar
 from workflows.models import Job
 from workflows.reading import OUTPUTS
 
-# What filters match is searched among so many jobs a page, so that what matches nothing costs no client much. Measured
-# on 100,000 jobs: 25 ms for the dearest filter. An index over metadata would cost every order instead.
+# What filters match is searched among so many jobs a page, so that what matches nothing costs nobody much: with specs
+# of a kilobyte such a page takes 80 ms, and one without filters 50. An index over metadata
+# would cost every order instead.
 SEARCHED = 5_000
 # The specs and summaries of a page, which may be a megabyte each, in characters.
 PAGE_SIZE = 2_000_000
@@ -90,8 +91,8 @@ def _wanted(*, status: str | None, workflow: str | None, pilot_brand: str | None
 
 def _first_id(moment: datetime, skew: timedelta) -> str:
     """Return the smallest id that is made at `moment`, give or take `skew`."""
-    milliseconds = math.floor((moment.timestamp() + skew.total_seconds()) * 1000)
-    return str(ULID.from_bytes(min(max(milliseconds, 0), 2**48 - 1).to_bytes(6) + bytes(10)))
+    milliseconds = math.floor((moment + skew).timestamp() * 1000)
+    return str(ULID.from_bytes(milliseconds.to_bytes(6) + bytes(10)))
 
 
 def _fitting(found: list[tuple[str, int]]) -> list[str]:

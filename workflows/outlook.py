@@ -29,7 +29,7 @@ WITH RECURSIVE own AS (
       FROM (SELECT FROM workflows_job
              WHERE status IN ('NOT_STARTED', 'IN_PROGRESS') AND client_id = %(client)s
                AND due_at <= statement_timestamp() AND (due_at, id) < (%(due)s, %(id)s)
-             LIMIT %(most)s) mine
+             ORDER BY due_at, id LIMIT %(most)s) mine
 ), clients (id) AS (
     SELECT min(client_id) FROM workflows_job WHERE status IN ('NOT_STARTED', 'IN_PROGRESS')
      UNION ALL
@@ -43,7 +43,7 @@ SELECT own.ahead + (
                 SELECT FROM workflows_job
                  WHERE status IN ('NOT_STARTED', 'IN_PROGRESS') AND client_id = clients.id
                    AND due_at <= statement_timestamp()
-                 LIMIT own.ahead + 1) due
+                 ORDER BY due_at, id LIMIT own.ahead + 1) due
              WHERE clients.id <> %(client)s
              LIMIT %(most)s) others)
   FROM own

@@ -70,9 +70,10 @@ READ_REFUSALS = refusals(
 
 FAULT = {"loc": ["query", "limit"], "msg": "Input should be less than or equal to 100", "type": "less_than_equal"}
 
-# What a list may be refused with: nothing of it is found by an id.
+# Of a read that names nothing that may not be there, and of one with parameters.
+BARE_REFUSALS = {status: answer for status, answer in READ_REFUSALS.items() if status != 404}
 LIST_REFUSALS = {
-    **{status: answer for status, answer in READ_REFUSALS.items() if status != 404},
+    **BARE_REFUSALS,
     422: OpenApiResponse(
         HTTPValidationError,
         description="A parameter is unknown, given twice, or not what it should be.",

@@ -25,6 +25,7 @@ MESSAGES = {
     "datetime_parsing": "Input should be a time as in RFC 3339, such as 2026-11-22T14:36:10Z, or a date",
     "string_pattern_mismatch": "Input should be the `next` of a page",
     "too_long": "Input should have at most {most} entries",
+    "string_too_short": "String should have at least {least} character",
     "string_too_long": "String should have at most {most} characters",
     "string_unicode": "Input should be a valid string, without NUL",
     "extra_forbidden": "Extra inputs are not permitted",
@@ -84,13 +85,15 @@ class Parameter(serializers.Field[Any, Any, Any, Any]):
 class Text(Parameter):
     """A text that is compared as it is."""
 
-    def __init__(self, *, most: int = MOST_TEXT, **kwargs: Any) -> None:
-        super().__init__(schema={"type": "string", "maxLength": most}, **kwargs)
-        self.most = most
+    def __init__(self, *, least: int = 0, most: int = MOST_TEXT, **kwargs: Any) -> None:
+        super().__init__(schema={"type": "string", "minLength": least, "maxLength": most}, **kwargs)
+        self.least, self.most = least, most
 
     def to_internal_value(self, data: str) -> str:
         if not is_storable(data):
             raise self.refused("string_unicode")
+        if len(data) < self.least:
+            raise self.refused("string_too_short", least=self.least)
         if len(data) > self.most:
             raise self.refused("string_too_long", most=self.most)
         return data
@@ -134,6 +137,9 @@ class Moment(Parameter):
         r"[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2}))?"
     )
 
+    # Nothing here is older or younger, and there is room for sums.
+    FIRST, LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
+
     def __init__(self, **kwargs: Any) -> None:
         formats = [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]
         super().__init__(schema={"anyOf": formats}, **kwargs)
@@ -143,11 +149,11 @@ class Moment(Parameter):
             raise self.refused("datetime_parsing")
         try:
             moment = datetime.fromisoformat(data.upper())
-            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
         except ValueError as error:
             raise self.refused("datetime_parsing") from error
-        except OverflowError:  # the first or last hours of all time, elsewhere than in UTC
-            return moment.replace(tzinfo=UTC)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return min(max(moment, self.FIRST), self.LAST)
 
 
 class Pairs(Parameter):
