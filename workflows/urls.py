@@ -2,7 +2,7 @@ from django.urls import path, register_converter
 
 from studio_gateway.ids import ULIDConverter
 from workflows.catalogue import DEFINITIONS
-from workflows.views import CancelView, JobsView, JobView, RequestView, SubmitView, file_view
+from workflows.views import CancelView, JobsView, JobView, RequestView, SubmitView, UsageView, file_view
 
 register_converter(ULIDConverter, "ulid")
 
@@ -15,5 +15,6 @@ urlpatterns = [
     path("v1/jobs/<ulid:job_id>", JobView.as_view(), name="job"),
     path("v1/jobs/<ulid:job_id>/cancel", CancelView.as_view(), name="cancel"),
     path("v1/requests/<ulid:request_id>", RequestView.as_view(), name="request"),
+    path("v1/usage", UsageView.as_view(), name="usage"),
     path("files/<path:key>", file_view, name="file"),
 ]

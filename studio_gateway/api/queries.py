@@ -29,6 +29,8 @@ MESSAGES = {
     "string_too_long": "String should have at most {most} characters",
     "string_unicode": "Input should be a valid string, without NUL",
     "extra_forbidden": "Extra inputs are not permitted",
+    "empty_range": "Input should be later than where the range begins",
+    "long_range": "Input should be at most {days} days later than where the range begins",
     "repeated": "Parameter should be given once",
 }
 

@@ -2,5 +2,6 @@
 
 from workflows.documentation.jobs import cancel, job, jobs, request
 from workflows.documentation.orders import OrderSchema, order
+from workflows.documentation.usage import usage
 
-__all__ = ["OrderSchema", "cancel", "job", "jobs", "order", "request"]
+__all__ = ["OrderSchema", "cancel", "job", "jobs", "order", "request", "usage"]

@@ -10,6 +10,7 @@ from workflows.serializers.orders import (
     ExtractTrialItemsRequest,
     WorkflowAcceptedResponse,
 )
+from workflows.serializers.usage import UsageQuery, UsageReport
 
 __all__ = [
     "BackgroundGeneratorRequest",
@@ -18,5 +19,7 @@ __all__ = [
     "JobPage",
     "JobSerializer",
     "JobsQuery",
+    "UsageQuery",
+    "UsageReport",
     "WorkflowAcceptedResponse",
 ]
