@@ -3,6 +3,7 @@
 What stands here as name, docstring, label and help_text stands in the API document.
 """
 
+from workflows.serializers.catalogue import ModelList, WorkflowList
 from workflows.serializers.jobs import JobPage, JobSerializer, JobsQuery
 from workflows.serializers.orders import (
     BackgroundGeneratorRequest,
@@ -19,7 +20,9 @@ __all__ = [
     "JobPage",
     "JobSerializer",
     "JobsQuery",
+    "ModelList",
     "UsageQuery",
     "UsageReport",
     "WorkflowAcceptedResponse",
+    "WorkflowList",
 ]
