@@ -55,7 +55,7 @@ class EntriesPage(serializers.Serializer[Any]):
 class EntriesQuery(Page, Created):
     """The parameters of GET /v1/credits/entries."""
 
-    cursor = Count(least=0, most=2**63 - 1, help_text="The `next` of the page before.")
+    cursor = Count(least=0, most=2**53 - 1, help_text="The `next` of the page before.")
     kind = OneOf(choices=LedgerEntry.Kind.values, help_text="Only entries of this kind.")
     reference = Text(
         least=1,

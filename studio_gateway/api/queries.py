@@ -155,7 +155,8 @@ class Moment(Parameter):
             raise self.refused("datetime_parsing") from error
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
-        return min(max(moment, self.FIRST), self.LAST)
+        # RFC 3339 knows offsets that PostgreSQL does not.
+        return min(max(moment, self.FIRST), self.LAST).astimezone(UTC)
 
 
 class Pairs(Parameter):

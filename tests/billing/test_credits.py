@@ -125,7 +125,7 @@ def test_pages_hold_each_entry_once(db):
     order(shop)
     assert seqs(shop, limit=3, cursor=first["next"]) == [4, 3, 2, 1]
     assert page(shop, cursor=0) == page(Shop.make(credits=0)) == {"entries": [], "next": None}
-    assert seqs(shop, cursor=2**63 - 1) == [8, 7, 6, 5, 4, 3, 2, 1]
+    assert seqs(shop, cursor=2**53 - 1) == [8, 7, 6, 5, 4, 3, 2, 1]
 
 
 def test_entries_are_found_by_kind_and_by_what_they_are_for(db):
@@ -176,7 +176,7 @@ def test_what_matches_nothing_is_searched_piece_by_piece(db, monkeypatch):
     [
         ("limit=101", "limit", "less_than_equal"),
         ("cursor=-1", "cursor", "greater_than_equal"),
-        ("cursor=9223372036854775808", "cursor", "less_than_equal"),
+        ("cursor=9007199254740992", "cursor", "less_than_equal"),
         ("cursor=x", "cursor", "int_parsing"),
         ("kind=grant", "kind", "enum"),
         ("reference=", "reference", "string_too_short"),
@@ -251,7 +251,7 @@ def test_the_file_has_all_that_the_pages_have(db, monkeypatch):
 
 
 def everything(shop: Shop) -> list[dict[str, Any]]:
-    entries, cursor = [], str(2**62)
+    entries, cursor = [], str(2**52)
     while cursor is not None:
         body = page(shop, cursor=cursor)
         entries, cursor = entries + body["entries"], body["next"]

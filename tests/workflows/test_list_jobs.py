@@ -147,6 +147,7 @@ def test_the_range_begins_with_its_first_moment_and_ends_before_its_second(db, s
     assert ids(shop, created_after="2020-01-01", created_before="2100-01-01") == pk(*made)
     assert ids(shop, created_after="0001-01-01T00:00:00+23:59", created_before="9999-12-31T23:59:59-23:59") == pk(*made)
     assert ids(shop, created_before="1969-12-31") == []
+    assert ids(shop, created_after="2020-01-01T00:00:00+22:10", created_before="2100-01-01T00:00:00-22:10") == pk(*made)
 
 
 REFUSED = {
