@@ -76,9 +76,11 @@ class Entries:
         # Both exclusive.
         self._first, self._last = 0, client.ledger_seq + 1
         self._wanted = Q() if kind is None else Q(kind=kind)
-        # Each kind has a unique index of its own.
-        kinds = [Q(kind=kind, reference=reference) for kind in ("CHARGE", "REFUND", "GRANT")]
-        self._by_reference = None if reference is None else kinds[0] | kinds[1] | kinds[2]
+        self._by_reference = None
+        if reference is not None:
+            # Each kind has a unique index of its own.
+            charge, refund, grant = (Q(kind=each, reference=reference) for each in ("CHARGE", "REFUND", "GRANT"))
+            self._by_reference = charge | refund | grant
         if created_after is not None:
             self._wanted &= Q(created_at__gte=created_after)
             older = self._all.filter(created_at__lt=created_after - WAIT).order_by("-created_at")
