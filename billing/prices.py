@@ -14,6 +14,15 @@ def _load() -> dict[Scope, int]:
 _prices = Versioned(_load)
 
 
+def rows(*, workflow: str, version: int) -> list[Price]:
+    """Return a workflow's prices, those of any model and any size first."""
+    return [
+        Price(workflow=workflow, model=model, pixel_class=pixel_class, credits=credits)
+        for (name, model, pixel_class), credits in _prices.at(version).items()
+        if name == workflow
+    ]
+
+
 def price(*, workflow: str, model: str | None, pixel_class: str | None, version: int) -> int:
     """Return the credits of the narrowest row that fits: model and class, then model, then class, then neither.
 

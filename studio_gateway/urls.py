@@ -8,6 +8,7 @@ admin.autodiscover()
 
 urlpatterns = [
     path("", include("workflows.urls")),
+    path("", include("billing.urls")),
     path("openapi.json", openapi_json, name="openapi"),
     path("docs", docs_page, {"page": "docs"}, name="docs"),
     path("redoc", docs_page, {"page": "redoc"}, name="redoc"),

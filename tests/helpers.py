@@ -157,6 +157,15 @@ def known_to_the_database() -> set[str]:
     return {name for (name,) in names}
 
 
+def dated(shop: Shop, seq: int, at: Any) -> None:
+    """Date an entry of a client's ledger back; the trigger that forbids it is set aside."""
+    connection.check_constraints()  # while one is still to be checked, the table cannot be altered
+    sql("ALTER TABLE billing_ledgerentry DISABLE TRIGGER USER")
+    LedgerEntry.objects.filter(client=shop.client, seq=seq).update(created_at=at)
+    connection.check_constraints()
+    sql("ALTER TABLE billing_ledgerentry ENABLE TRIGGER USER")
+
+
 def nothing_was_ordered(shop: Shop) -> None:
     assert shop.balance == 100
     assert not Job.objects.exists()

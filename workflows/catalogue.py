@@ -13,7 +13,7 @@ from typing import Any
 from billing.models import Client
 from studio_gateway.api.fields import StrictSerializer
 from workflows.engines.base import BUILT_IN, EngineError, Result, UnknownModel, engine_name, quoted
-from workflows.engines.sizes import parse_size
+from workflows.engines.sizes import PIXEL_CLASSES, RATIOS, parse_size
 from workflows.serializers import BackgroundGeneratorRequest, ExtractTrialItemsRequest
 from workflows.storage import check_trial_image, read_trial_image
 
@@ -37,6 +37,20 @@ class Order:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Engine:
+    """What makes the images, and what clients are told of it.
+
+    `resolutions` and `ratios` are those that clients may choose from, if any. `cannot` says in sentences what a client
+    might expect of it in vain.
+    """
+
+    perform: Callable[[Order], Result]
+    resolutions: tuple[str, ...] = ()
+    ratios: tuple[str, ...] = ()
+    cannot: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Definition:
     """A workflow's code.
 
@@ -49,13 +63,13 @@ class Definition:
     serializer: type[StrictSerializer]
     scope: Callable[[dict[str, Any]], tuple[str | None, str | None]]
     faults: Callable[[Client, dict[str, Any]], Iterator[Fault]]
-    engines: dict[str, Callable[[Order], Result]]
+    engines: dict[str, Engine]
 
     def engine(self, name: str) -> Callable[[Order], Result]:
         """Return the engine of this name; raises UnknownModel."""
         if name not in self.engines:
             raise UnknownModel(asked=quoted(name), known=", ".join(sorted(self.engines)))
-        return self.engines[name]
+        return self.engines[name].perform
 
     @cached_property
     def validator(self) -> StrictSerializer:
@@ -113,6 +127,9 @@ def _extract_items(order: Order) -> Result:
     return extract.extract(photo, order.spec, checkpoint=order.checkpoint)
 
 
+NO_EVALUATION = "It does not evaluate what it made: eval_enabled changes nothing."
+NO_CONFIG = "runtime_config changes nothing; the job's summary lists what was not used."
+
 DEFINITIONS = {
     definition.name: definition
     for definition in (
@@ -122,7 +139,14 @@ DEFINITIONS = {
             serializer=BackgroundGeneratorRequest,
             scope=_background_scope,
             faults=_background_faults,
-            engines={BUILT_IN: _render_background},
+            engines={
+                BUILT_IN: Engine(
+                    perform=_render_background,
+                    resolutions=tuple(PIXEL_CLASSES),
+                    ratios=RATIOS,
+                    cannot=("It draws a set, its light and its materials: no people, products or text.", NO_EVALUATION),
+                )
+            },
         ),
         Definition(
             name="extract",
@@ -130,7 +154,12 @@ DEFINITIONS = {
             serializer=ExtractTrialItemsRequest,
             scope=lambda spec: (None, None),
             faults=_extract_faults,
-            engines={BUILT_IN: _extract_items},
+            engines={
+                BUILT_IN: Engine(
+                    perform=_extract_items,
+                    cannot=("It cuts out what stands before one background; items that touch come as one.", NO_CONFIG),
+                )
+            },
         ),
     )
 }

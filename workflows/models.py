@@ -1,6 +1,6 @@
 """Workflows on offer, jobs, what happened to them, and what they made."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.contrib.postgres.indexes import BrinIndex
 from django.core.files.storage import default_storage
@@ -125,6 +125,9 @@ class Job(models.Model):
 
     error_code = models.CharField(max_length=64, blank=True)
     error_message = models.TextField(blank=True)
+    error_retryable = models.BooleanField(
+        default=False, db_default=False, help_text="Nothing is wrong with the spec: a new order of it may succeed."
+    )
     summary = models.JSONField(default=dict, help_text="What the engine says of its work.")
 
     class Meta:
@@ -201,10 +204,27 @@ class Job(models.Model):
             models.Index(name="job_leases", fields=["lease_until"], condition=Q(lease_until__isnull=False)),
             # The admin's and the API's lists of one client's jobs, newest first.
             models.Index(name="job_by_client", fields=["client", "-id"]),
+            # The reader of estimates: how long the last successes of a workflow took.
+            models.Index(name="job_last_successes", fields=["workflow", "-ended_at"], condition=Q(status="SUCCESS")),
         ]
+
+    # When the row was read, by the database's clock, and what `workflows.outlook` says of it; whoever tells them to a
+    # client reads them along (workflows/reading.py).
+    read_at: datetime
+    queue_position: int | None
+    eta_seconds: int | None
 
     def __str__(self) -> str:
         return self.id
+
+    @property
+    def timeline(self) -> "list[JobEvent]":
+        """What has happened to it, from its acceptance on."""
+        return [JobEvent(kind="accepted", at=self.accepted_at, attempt=0), *self.events.all()]
+
+    @property
+    def credits_refunded(self) -> int:
+        return 0 if self.refund_id is None else self.credits_cost
 
     @property
     def engine(self) -> str:

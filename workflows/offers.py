@@ -18,21 +18,29 @@ MOST_WARNINGS = 100
 _workflows = Versioned(lambda: {workflow.name: workflow for workflow in Workflow.objects.all()})
 
 
+def row(*, name: str, version: int) -> Workflow | None:
+    """Return the row of the workflow `name`, whether it is enabled or not."""
+    return _workflows.at(version).get(name)
+
+
 def offer(*, name: str, version: int) -> Workflow:
     """Return the workflow `name`; raises WorkflowDisabled where staff have switched it off or there is no row."""
-    workflow = _workflows.at(version).get(name)
+    workflow = row(name=name, version=version)
     if workflow is None or not workflow.enabled:
         raise WorkflowDisabled(workflow=name)
     return workflow
 
 
-def quote(*, definition: Definition, spec: dict[str, object], credentials: Credentials) -> int:
-    """Return what `spec` costs, in credits; nothing with a test key. Raises NoPrice."""
+def price(*, definition: Definition, spec: dict[str, object], version: int) -> int:
+    """Return what `spec` costs, in credits. Raises NoPrice."""
     model, pixel_class = definition.scope(spec)
-    price = prices.price(
-        workflow=definition.name, model=model, pixel_class=pixel_class, version=credentials.config_version
-    )
-    return 0 if credentials.is_test else price
+    return prices.price(workflow=definition.name, model=model, pixel_class=pixel_class, version=version)
+
+
+def quote(*, definition: Definition, spec: dict[str, object], credentials: Credentials) -> int:
+    """Return what `spec` costs whoever orders it: its price, or nothing with a test key. Raises NoPrice."""
+    credits = price(definition=definition, spec=spec, version=credentials.config_version)
+    return 0 if credentials.is_test else credits
 
 
 @dataclass(frozen=True, kw_only=True)

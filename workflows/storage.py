@@ -1,13 +1,14 @@
 """Where images live: Django's default storage, with keys like `clients/7/jobs/01H…/1/background.png`."""
 
 import errno
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import FileSystemStorage, default_storage
-from django.core.signing import BadSignature, TimestampSigner
+from django.core.signing import BadSignature, TimestampSigner, b62_encode
 from django.utils.encoding import filepath_to_uri
 
 from billing.models import Client
@@ -17,7 +18,22 @@ from workflows.engines.base import EngineError
 # The largest photo that is read into memory, in bytes.
 MAX_PHOTO_BYTES = 64 * 1024 * 1024
 
-_signer = TimestampSigner(salt="workflows.storage", sep=".")
+
+def signed_at() -> int:
+    """Return the second that URLs are signed as of now: the same for half their life, so that answers stay the same.
+
+    A URL holds for half its life at least after it was told, also where an answer told it that was kept meanwhile.
+    """
+    now = int(time.time())
+    return now - now % max(1, settings.OUTPUT_URL_SECONDS // 2)
+
+
+class _Signer(TimestampSigner):
+    def timestamp(self) -> str:
+        return b62_encode(signed_at())
+
+
+_signer = _Signer(salt="workflows.storage", sep=".")
 
 
 class SignedFileSystemStorage(FileSystemStorage):

@@ -2,7 +2,17 @@ from django.urls import path, register_converter
 
 from studio_gateway.ids import ULIDConverter
 from workflows.catalogue import DEFINITIONS
-from workflows.views import CancelView, JobView, RequestView, SubmitView, file_view
+from workflows.views import (
+    CancelView,
+    JobsView,
+    JobView,
+    ModelsView,
+    RequestView,
+    SubmitView,
+    UsageView,
+    WorkflowsView,
+    file_view,
+)
 
 register_converter(ULIDConverter, "ulid")
 
@@ -11,8 +21,12 @@ urlpatterns = [
         path(f"v1/{definition.name}", SubmitView.as_view(definition=definition), name=f"submit-{definition.name}")
         for definition in DEFINITIONS.values()
     ),
+    path("v1/jobs", JobsView.as_view(), name="jobs"),
     path("v1/jobs/<ulid:job_id>", JobView.as_view(), name="job"),
     path("v1/jobs/<ulid:job_id>/cancel", CancelView.as_view(), name="cancel"),
     path("v1/requests/<ulid:request_id>", RequestView.as_view(), name="request"),
+    path("v1/usage", UsageView.as_view(), name="usage"),
+    path("v1/workflows", WorkflowsView.as_view(), name="workflows"),
+    path("v1/models", ModelsView.as_view(), name="models"),
     path("files/<path:key>", file_view, name="file"),
 ]

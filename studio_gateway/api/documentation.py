@@ -5,7 +5,7 @@ from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 
-from studio_gateway.api.serializers import Error
+from studio_gateway.api.serializers import Error, HTTPValidationError
 
 INTRODUCTION = (Path(__file__).parent / "introduction.md").read_text()
 
@@ -51,6 +51,35 @@ def refusals(*codes: str) -> dict[int, OpenApiResponse]:
         body = {"detail": meaning, "code": code, "request_id": "01M81TZ7D00WGGBW9DY1K07E38"}
         response.examples = [*response.examples, OpenApiExample(code, value=body)]
     return responses
+
+
+# What any read may be refused with.
+READ_REFUSALS = refusals(
+    "bad_request",
+    "missing_api_key",
+    "invalid_api_key",
+    "client_suspended",
+    "not_found",
+    "method_not_allowed",
+    "too_many_reads",
+    "too_many_failed_authentications",
+    "internal_error",
+    "database_unavailable",
+)
+
+
+FAULT = {"loc": ["query", "limit"], "msg": "Input should be less than or equal to 100", "type": "less_than_equal"}
+
+# Of a read that names nothing that may not be there, and of one with parameters.
+BARE_REFUSALS = {status: answer for status, answer in READ_REFUSALS.items() if status != 404}
+LIST_REFUSALS = {
+    **BARE_REFUSALS,
+    422: OpenApiResponse(
+        HTTPValidationError,
+        description="A parameter is unknown, given twice, or not what it should be.",
+        examples=[OpenApiExample("limit", value={"detail": [FAULT]})],
+    ),
+}
 
 
 def response_header(name: str, kind: type, *statuses: int, description: str, required: bool = True) -> OpenApiParameter:

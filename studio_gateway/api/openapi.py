@@ -1,6 +1,7 @@
 """The API document, /openapi.json: generated from views and serializers, written as the published contract is."""
 
 import json
+import re
 from functools import cache
 from threading import Lock
 from typing import Any
@@ -19,6 +20,9 @@ REMARKS = ("title", "description", "default")
 
 # Both pages style their elements one by one; Redoc searches in a worker.
 DOCS_POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; worker-src blob:"
+
+# Where the document has its schemas.
+PLACE = "#/components/schemas/"
 
 _generating = Lock()
 
@@ -40,6 +44,20 @@ def document() -> bytes:
 @cache
 def _generated() -> bytes:
     return json.dumps(SchemaGenerator().get_schema(public=True), ensure_ascii=False).encode()
+
+
+@cache
+def json_schema(name: str) -> Schema:
+    """Return a schema of the document as a JSON Schema of its own, with those that it refers to."""
+    schemas = json.loads(document())["components"]["schemas"]
+    needed, wanted = {}, [name]
+    while wanted:
+        part = wanted.pop()
+        needed[part] = text = json.dumps(schemas[part])
+        wanted += [found for found in re.findall(f'"{PLACE}(.+?)"', text) if found not in needed]
+    moved = {part: json.loads(text.replace(PLACE, "#/$defs/")) for part, text in needed.items()}
+    own = {"$schema": "https://json-schema.org/draft/2020-12/schema", **moved.pop(name)}
+    return {**own, "$defs": moved} if moved else own
 
 
 @csrf_exempt

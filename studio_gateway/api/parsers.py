@@ -54,6 +54,15 @@ def _finite(text: str) -> float:
     return number
 
 
+def scalar(text: str) -> str | int | float | bool | None:
+    """Return the number, boolean or null that `text` is in JSON; `text` itself where it is none of these."""
+    try:
+        value = json.loads(text, parse_constant=_refuse, parse_float=_finite)
+    except (ValueError, RecursionError):
+        return text
+    return text if isinstance(value, str | list | dict) else value
+
+
 def _too_deep(data: Any) -> bool:
     level: list[Any] = [[data]]
     for _ in range(MAX_DEPTH + 1):

@@ -49,6 +49,8 @@ def test_it_orders_both_workflows_and_reads_what_became_of_them(gateway: Gateway
             body["outputs"][0].pop("url")
             for moment in ("accepted_at", "started_at", "ended_at", "deadline_at"):
                 body[moment] = body[moment].replace("Z", "+00:00")
+            for entry in body["timeline"]:
+                entry["at"] = entry["at"].replace("Z", "+00:00")
         assert job == sent
     assert seen["faults"] == [
         [["body", "scene_type"], "string_type"],

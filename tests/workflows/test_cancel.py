@@ -55,7 +55,7 @@ def test_a_job_that_nobody_began_ends_at_once_and_is_refunded(db, shop: Shop):
     assert answer.status_code == 200
     said = answer.json()
     assert (said["job_id"], said["status"], said["credits_refunded"]) == (job.pk, "FAILURE", 2)
-    assert said["error"] == {"code": "cancelled", "message": "The job was cancelled."}
+    assert said["error"] == {"code": "cancelled", "message": "The job was cancelled.", "retryable": True}
     ended_as_cancelled(shop, job)
     assert jobs.claim(job_id=job.pk, worker="w") is None
     log = RequestLog.objects.get(pk=answer.headers["X-Request-Id"])

@@ -103,13 +103,14 @@ def fail(attempt: Attempt, *, code: str, message: str, technical: bool) -> bool:
     """
     if technical and _wait(attempt, detail=f"{code}: {message}"):
         return True
-    return end_in_failure(attempt.running(), job=attempt.job, code=code, message=message)
+    return end_in_failure(attempt.running(), job=attempt.job, code=code, message=message, retryable=technical)
 
 
 def give_up(attempt: Attempt) -> bool:
     """End the job if it was cancelled while this attempt ran. False: it was not, or has ended; nothing was written."""
     cancelled = attempt.running().exclude(cancel_requested_at=None)
-    return end_in_failure(cancelled, job=attempt.job, code=CANCELLED, message="The job was cancelled.")
+    message = "The job was cancelled."
+    return end_in_failure(cancelled, job=attempt.job, code=CANCELLED, message=message, retryable=True)
 
 
 def _wait(attempt: Attempt, *, detail: str) -> bool:

@@ -21,7 +21,9 @@ def cancel(*, job_id: str, client: Client) -> Job:
         now = Job.objects.filter(pk=job.pk, status__in=Job.OPEN, attempt=job.attempt)
         idle = now.filter(Q(lease_until=None) | Q(lease_until__lte=Now()))
         running = now.filter(lease_until__gt=Now())
-        if end_in_failure(idle, job=job, code=CANCELLED, message="The job was cancelled.") or _ask(running, job):
+        message = "The job was cancelled."
+        ended = end_in_failure(idle, job=job, code=CANCELLED, message=message, retryable=True)
+        if ended or _ask(running, job):
             job.refresh_from_db()
             return job
         # Between the two looks it began, ended or waited: look again.

@@ -10,17 +10,20 @@ from workflows.models import Job, JobEvent
 CANCELLED = "cancelled"
 
 
-def end_in_failure(row: QuerySet[Job], *, job: Job, code: str, message: str) -> bool:
+def end_in_failure(row: QuerySet[Job], *, job: Job, code: str, message: str, retryable: bool) -> bool:
     """End `job` in FAILURE and refund it, if `row` still selects it. False: it does not, and nothing was written.
 
-    A job that was cancelled while it ran ends as cancelled, whatever it would have failed with.
+    A job that was cancelled while it ran ends as cancelled, whatever it would have failed with. `retryable` says that
+    nothing is wrong with its spec.
     """
     refund_id = new_ulid()
     ended = {"status": Job.Status.FAILURE, "refund_id": refund_id, "ended_at": Now(), "lease_until": None}
     with transaction.atomic(durable=True):
-        if not row.filter(cancel_requested_at=None).update(**ended, error_code=code, error_message=message):
+        why = {"error_code": code, "error_message": message, "error_retryable": retryable}
+        if not row.filter(cancel_requested_at=None).update(**ended, **why):
             code, message = CANCELLED, "The job was cancelled."
-            if not row.exclude(cancel_requested_at=None).update(**ended, error_code=code, error_message=message):
+            why = {"error_code": code, "error_message": message, "error_retryable": True}
+            if not row.exclude(cancel_requested_at=None).update(**ended, **why):
                 return False
         JobEvent.objects.create(
             job=job, kind=JobEvent.Kind.FAILED, attempt=job.attempt, worker=job.worker, detail=f"{code}: {message}"

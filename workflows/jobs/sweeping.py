@@ -46,7 +46,7 @@ def _end(rows: QuerySet[Job], *, code: str, message: str) -> int:
         for job in page:
             row = rows.filter(pk=job.pk, attempt=job.attempt)
             try:
-                ended += end_in_failure(row, job=job, code=code, message=message)
+                ended += end_in_failure(row, job=job, code=code, message=message, retryable=True)
             except IntegrityError:
                 logger.exception("job %s cannot be ended", job.pk)
         last = page[-1].pk

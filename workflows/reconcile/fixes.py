@@ -36,7 +36,8 @@ def fail(violation: Violation) -> None:
     job = Job.objects.get(pk=violation.job_id)
     nobody = Q(deadline_at__lte=Now()) | Q(lease_until=None, attempt=job.max_attempts)
     row = Job.objects.filter(nobody, pk=job.pk, status__in=Job.OPEN, attempt=job.attempt)
-    end_in_failure(row, job=job, code="abandoned", message="The job was found open with nobody at work on it.")
+    message = "The job was found open with nobody at work on it."
+    end_in_failure(row, job=job, code="abandoned", message=message, retryable=True)
 
 
 def make_due(violation: Violation) -> None:

@@ -7,6 +7,7 @@ class Plant(AppConfig):
 
     def ready(self) -> None:
         from tests.faults.plant.engines import ENGINES
-        from workflows.catalogue import DEFINITIONS
+        from workflows.catalogue import DEFINITIONS, Engine
 
-        DEFINITIONS["background-generator"].engines.update(ENGINES)
+        engines = {name: Engine(perform=perform) for name, perform in ENGINES.items()}
+        DEFINITIONS["background-generator"].engines.update(engines)

@@ -1,0 +1,51 @@
+"""One job, as its client reads it."""
+
+import hashlib
+
+from django.db.models import Prefetch, Q, prefetch_related_objects
+from django.db.models.functions import Now
+
+from billing.models import Client
+from workflows.models import Job, JobEvent, Output
+from workflows.outlook import outlook
+from workflows.storage import signed_at
+
+OUTPUTS = Prefetch("outputs", Output.objects.order_by("position"))
+EVENTS = Prefetch("events", JobEvent.objects.order_by("id"))
+
+# What the queue writes into a row, every few seconds, and no client is told.
+UNTOLD = {"run_after", "reserved_until", "lease_until", "due_at", "worker"}
+
+
+class Reading:
+    """A job at one moment. What is not on its row is read when it is asked for."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.outlook = outlook(job)
+        job.queue_position, job.eta_seconds = self.outlook.queue_position, self.outlook.eta_seconds
+
+    @property
+    def etag(self) -> str:
+        """A weak tag that changes whenever what clients are told does.
+
+        It is made from the row, which says as much as the job's events and outputs, so that these need not be read. The
+        URLs of outputs change with the time that they are signed as of.
+        """
+        told = [getattr(self.job, field.attname) for field in Job._meta.concrete_fields if field.name not in UNTOLD]
+        state = (told, self.job.lease_until is None, self.outlook, signed_at())
+        return f'W/"{hashlib.sha256(repr(state).encode()).hexdigest()[:32]}"'
+
+    def whole(self) -> Job:
+        """Return the job with its outputs and events, in two statements."""
+        prefetch_related_objects([self.job], OUTPUTS, EVENTS)
+        return self.job
+
+
+def read(*, client: Client, which: Q) -> Reading | None:
+    """Read a job of this client's. None: there is no such job, or it is another's."""
+    job = Job.objects.annotate(now=Now()).filter(which, client=client).first()
+    if job is None:
+        return None
+    job.read_at = job.now
+    return Reading(job)
