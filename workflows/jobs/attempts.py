@@ -10,7 +10,8 @@ from django.db.models.functions import Coalesce, Least, Now
 from billing import ledger
 from workflows.jobs.policy import remark
 from workflows.jobs.refunds import CANCELLED, end_in_failure
-from workflows.models import Job, JobEvent, Output
+from workflows.models import Event, Job, JobEvent, Output
+from workflows.webhooks.events import tell_of_job
 
 # A worker that stops heartbeating loses its job after this; another may have it then.
 LEASE = timedelta(seconds=10)
@@ -33,8 +34,10 @@ class Attempt:
             pk=self.job.pk, status=Job.Status.IN_PROGRESS, attempt=self.number, lease_until__isnull=False
         )
 
-    def record(self, kind: JobEvent.Kind, detail: str = "") -> None:
-        JobEvent.objects.create(job=self.job, kind=kind, attempt=self.number, worker=self.job.worker, detail=detail)
+    def record(self, kind: JobEvent.Kind, detail: str = "") -> JobEvent:
+        return JobEvent.objects.create(
+            job=self.job, kind=kind, attempt=self.number, worker=self.job.worker, detail=detail
+        )
 
 
 def claim(*, job_id: str, worker: str) -> Attempt | None:
@@ -67,7 +70,9 @@ def claim(*, job_id: str, worker: str) -> Attempt | None:
             return None
         job = Job.objects.select_related("client").get(pk=job_id)
         attempt = Attempt(job=job, number=job.attempt)
-        attempt.record(JobEvent.Kind.STARTED, remark(job))
+        started = attempt.record(JobEvent.Kind.STARTED, remark(job))
+        if attempt.number == 1:
+            tell_of_job(job, type=Event.Type.JOB_STARTED, at=started.at)
     return attempt
 
 
@@ -90,7 +95,9 @@ def succeed(attempt: Attempt, *, outputs: list[Output], summary: dict[str, Any])
         if not moved:
             return False
         Output.objects.bulk_create(outputs)
-        attempt.record(JobEvent.Kind.SUCCEEDED)
+        succeeded = attempt.record(JobEvent.Kind.SUCCEEDED)
+        job = Job.objects.get(pk=attempt.job.pk)
+        tell_of_job(job, type=Event.Type.JOB_SUCCEEDED, at=succeeded.at, outputs=outputs)
         ledger.close_job(client_id=attempt.job.client_id)
     return True
 
