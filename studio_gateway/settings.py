@@ -50,10 +50,18 @@ TRUSTED_PROXIES = [ip_network(proxy) for proxy in env.list("TRUSTED_PROXIES", de
 # Whoever bears it may read /metrics; without one, only who asks on this machine itself.
 METRICS_TOKEN = env("METRICS_TOKEN", default="")
 
+# Whom to tell what somebody must see to, and through which server (`smtp://…`); all of it is logged as well.
+ALERT_EMAIL = env("ALERT_EMAIL", default="")
+vars().update(env.email("EMAIL_URL", default="consolemail://"))
+DEFAULT_FROM_EMAIL = f"studio-gateway@{urlsplit(PUBLIC_URL).hostname}"
+EMAIL_TIMEOUT = 10
+
 CORES = os.cpu_count() or 1
 WEB_PROCESSES = env.int("WEB_PROCESSES", default=max(1, CORES // 2))
 WEB_THREADS = env.int("WEB_THREADS", default=4)
 WORKER_PROCESSES = env.int("WORKER_PROCESSES", default=CORES)
+# Processes of one worker that send webhooks. Most of them wait, for endpoints that take long.
+WEBHOOK_PROCESSES = 8
 
 INSTALLED_APPS = [
     "studio_gateway",
@@ -251,6 +259,17 @@ Q_CLUSTER = {
     "save_limit": -1,
     "recycle": 200,
     "scheduler": False,
+    # Webhooks have processes of their own, so that no endpoint holds up an image.
+    "ALT_CLUSTERS": {
+        "webhooks": {
+            "broker_class": "workflows.webhooks.broker.DeliveryBroker",
+            "workers": WEBHOOK_PROCESSES,
+            # More than an attempt can take, which has a time-out of its own.
+            "timeout": 30,
+            "poll": 0.1,
+            "recycle": 1000,
+        }
+    },
 }
 
 LOGGING = {

@@ -1,4 +1,4 @@
-from django.urls import path, register_converter
+from django.urls import include, path, register_converter
 
 from studio_gateway.ids import ULIDConverter
 from workflows.catalogue import DEFINITIONS
@@ -14,5 +14,6 @@ urlpatterns = [
     path("v1/jobs/<ulid:job_id>", JobView.as_view(), name="job"),
     path("v1/jobs/<ulid:job_id>/cancel", CancelView.as_view(), name="cancel"),
     path("v1/requests/<ulid:request_id>", RequestView.as_view(), name="request"),
+    path("", include("workflows.webhooks.urls")),
     path("files/<path:key>", file_view, name="file"),
 ]

@@ -5,7 +5,7 @@ from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 
-from studio_gateway.api.serializers import Error
+from studio_gateway.api.serializers import Error, HTTPValidationError
 
 INTRODUCTION = (Path(__file__).parent / "introduction.md").read_text()
 
@@ -21,6 +21,8 @@ CODES = {
     "not_found": (404, "There is no such path, or nothing of this client's with that id."),
     "method_not_allowed": (405, "The path has other methods; `Allow` names them."),
     "job_over": (409, "The job has ended; there is nothing to cancel."),
+    "endpoint_disabled": (409, "The webhook endpoint is disabled; enable it first."),
+    "too_many_endpoints": (409, "As many webhook endpoints are there as a client may have; delete one first."),
     "body_too_large": (413, "The body is larger than 1 MiB."),
     "unsupported_media_type": (415, "Send `Content-Type: application/json`."),
     "too_many_open_jobs": (429, "As many jobs are open as this client may have; wait for some to end."),
@@ -51,6 +53,34 @@ def refusals(*codes: str) -> dict[int, OpenApiResponse]:
         body = {"detail": meaning, "code": code, "request_id": "01M81TZ7D00WGGBW9DY1K07E38"}
         response.examples = [*response.examples, OpenApiExample(code, value=body)]
     return responses
+
+
+# What any read may be refused with.
+READ_REFUSALS = refusals(
+    "bad_request",
+    "missing_api_key",
+    "invalid_api_key",
+    "client_suspended",
+    "not_found",
+    "method_not_allowed",
+    "too_many_reads",
+    "too_many_failed_authentications",
+    "internal_error",
+    "database_unavailable",
+)
+
+
+FAULT = {"loc": ["query", "limit"], "msg": "Input should be less than or equal to 100", "type": "less_than_equal"}
+
+# What a list may be refused with: nothing of it is found by an id.
+LIST_REFUSALS = {
+    **{status: answer for status, answer in READ_REFUSALS.items() if status != 404},
+    422: OpenApiResponse(
+        HTTPValidationError,
+        description="A parameter is unknown, given twice, or not what it should be.",
+        examples=[OpenApiExample("limit", value={"detail": [FAULT]})],
+    ),
+}
 
 
 def response_header(name: str, kind: type, *statuses: int, description: str, required: bool = True) -> OpenApiParameter:

@@ -23,7 +23,10 @@ logger = logging.getLogger(__name__)
 DOMAIN_STATUS = {
     "insufficient_credits": status.HTTP_402_PAYMENT_REQUIRED,
     "client_suspended": status.HTTP_403_FORBIDDEN,
+    "not_found": status.HTTP_404_NOT_FOUND,
     "job_over": status.HTTP_409_CONFLICT,
+    "endpoint_disabled": status.HTTP_409_CONFLICT,
+    "too_many_endpoints": status.HTTP_409_CONFLICT,
     "too_many_open_jobs": status.HTTP_429_TOO_MANY_REQUESTS,
     "too_many_orders": status.HTTP_429_TOO_MANY_REQUESTS,
     "workflow_disabled": status.HTTP_503_SERVICE_UNAVAILABLE,
@@ -36,13 +39,18 @@ BROKEN = "Something broke on our side; it has been logged."
 MAX_PLACES = 1024 * 1024
 
 
+class BadQuery(exceptions.ValidationError):
+    """Faults of query parameters, by their names."""
+
+
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
     """Turn what a view raised into an answer; a bug is logged with its trace, and says no more than that it was one."""
     set_rollback()
     request_id = context["request"]._request.request_id
     match error:
         case exceptions.ValidationError():
-            return _faults(validation_errors(error.detail), "validation_error")
+            place = "query" if isinstance(error, BadQuery) else "body"
+            return _faults(validation_errors(error.detail, place), "validation_error")
         case DomainError(loc=loc) if loc:
             fault = {"loc": list(loc), "msg": str(error), "type": error.details.get("type", error.code)}
             return _faults([fault], error.code)
@@ -84,16 +92,16 @@ def _response(detail: str, code: Any, request_id: str, status_code: int, headers
     return response
 
 
-def validation_errors(detail: Any) -> list[dict[str, Any]]:
+def validation_errors(detail: Any, place: str = "body") -> list[dict[str, Any]]:
     """Flatten a serializer's errors into the `detail` of an HTTPValidationError, in the order of its fields.
 
     All faults are named, until there are MAX_FAULTS of them, or MAX_PLACES characters that say where.
     """
     errors: list[dict[str, Any]] = []
     room = MAX_PLACES
-    for place, fault in islice(_flat(detail, ("body",)), MAX_FAULTS):
-        errors.append({"loc": [_printable(step) for step in place], "msg": str(fault), "type": fault.code})
-        room -= len(str(place))
+    for steps, fault in islice(_flat(detail, (place,)), MAX_FAULTS):
+        errors.append({"loc": [_printable(step) for step in steps], "msg": str(fault), "type": fault.code})
+        room -= len(str(steps))
         if room <= 0:
             break
     return errors

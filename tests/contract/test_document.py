@@ -99,7 +99,7 @@ def test_every_example_is_what_its_schema_says(document):
     seen = 0
     for operation in operations(document):
         for response in operation["responses"].values():
-            body = response["content"]["application/json"]
+            body = response.get("content", {}).get("application/json", {})
             for example in body.get("examples", {}).values():
                 Draft202012Validator({**document, **body["schema"]}).validate(example["value"])
                 seen += 1
@@ -114,11 +114,11 @@ def test_what_the_contract_does_not_say_is_described(document):
                 assert part["description"], f"{name}.{field}"
     for path, item in document["paths"].items():
         for operation in item.values():
-            for parameter in operation["parameters"]:
+            for parameter in operation.get("parameters", ()):
                 assert parameter.get("description") or parameter["name"] == "X-Shopify-Hmac-Sha256", path
             for code, response in operation["responses"].items():
                 assert response["description"], (path, code)
-                if path not in CONTRACT["paths"]:
+                if path not in CONTRACT["paths"] and code not in ("204", "304"):
                     assert response["content"]["application/json"]["examples"], (path, code)
 
 

@@ -61,8 +61,8 @@ SELECT id, client_id, id, 'job.started', 1, '' FROM workflows_job;
 INSERT INTO workflows_webhookdelivery (id, client_id, event_id, endpoint_id, next_attempt_at)
 SELECT id, client_id, id, id, now() FROM workflows_job;
 INSERT INTO workflows_webhookattempt
-       (delivery_id, number, at, duration_ms, url, request_headers, error, response_excerpt)
-SELECT id, 1, now(), 1, '', '{}', '', '' FROM workflows_job;
+       (delivery_id, number, worker, at, duration_ms, url, request_headers, error, response_excerpt)
+SELECT id, 1, '', now(), 1, '', '{}', '', '' FROM workflows_job;
 """
 
 
@@ -118,8 +118,8 @@ BREAKS: dict[str, Callable[[Job], None]] = {
     ),
     "delivery_tries_range": told("UPDATE workflows_webhookdelivery SET tries = 1"),
     "attempt_number_once": told(
-        "INSERT INTO workflows_webhookattempt (delivery_id, number, at, duration_ms, url, request_headers, error,"
-        " response_excerpt) SELECT delivery_id, number, at, 1, '', '{}', '', '' FROM workflows_webhookattempt"
+        "INSERT INTO workflows_webhookattempt (delivery_id, number, worker, at, duration_ms, url, request_headers,"
+        " error, response_excerpt) SELECT id, 1, '', now(), 1, '', '{}', '', '' FROM workflows_webhookdelivery"
     ),
 }
 

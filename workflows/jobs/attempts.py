@@ -34,10 +34,8 @@ class Attempt:
             pk=self.job.pk, status=Job.Status.IN_PROGRESS, attempt=self.number, lease_until__isnull=False
         )
 
-    def record(self, kind: JobEvent.Kind, detail: str = "") -> JobEvent:
-        return JobEvent.objects.create(
-            job=self.job, kind=kind, attempt=self.number, worker=self.job.worker, detail=detail
-        )
+    def record(self, kind: JobEvent.Kind, detail: str = "") -> None:
+        JobEvent.objects.create(job=self.job, kind=kind, attempt=self.number, worker=self.job.worker, detail=detail)
 
 
 def claim(*, job_id: str, worker: str) -> Attempt | None:
@@ -70,9 +68,9 @@ def claim(*, job_id: str, worker: str) -> Attempt | None:
             return None
         job = Job.objects.select_related("client").get(pk=job_id)
         attempt = Attempt(job=job, number=job.attempt)
-        started = attempt.record(JobEvent.Kind.STARTED, remark(job))
+        attempt.record(JobEvent.Kind.STARTED, remark(job))
         if attempt.number == 1:
-            tell_of_job(job, type=Event.Type.JOB_STARTED, at=started.at)
+            tell_of_job(job, type=Event.Type.JOB_STARTED)
     return attempt
 
 
@@ -95,9 +93,8 @@ def succeed(attempt: Attempt, *, outputs: list[Output], summary: dict[str, Any])
         if not moved:
             return False
         Output.objects.bulk_create(outputs)
-        succeeded = attempt.record(JobEvent.Kind.SUCCEEDED)
-        job = Job.objects.get(pk=attempt.job.pk)
-        tell_of_job(job, type=Event.Type.JOB_SUCCEEDED, at=succeeded.at, outputs=outputs)
+        attempt.record(JobEvent.Kind.SUCCEEDED)
+        tell_of_job(Job.objects.get(pk=attempt.job.pk), type=Event.Type.JOB_SUCCEEDED, outputs=outputs)
         ledger.close_job(client_id=attempt.job.client_id)
     return True
 

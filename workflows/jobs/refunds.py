@@ -23,10 +23,10 @@ def end_in_failure(row: QuerySet[Job], *, job: Job, code: str, message: str) -> 
             code, message = CANCELLED, "The job was cancelled."
             if not row.exclude(cancel_requested_at=None).update(**ended, error_code=code, error_message=message):
                 return False
-        failed = JobEvent.objects.create(
+        JobEvent.objects.create(
             job=job, kind=JobEvent.Kind.FAILED, attempt=job.attempt, worker=job.worker, detail=f"{code}: {message}"
         )
-        tell_of_job(Job.objects.get(pk=job.pk), type=Event.Type.JOB_FAILED, at=failed.at)
+        tell_of_job(Job.objects.get(pk=job.pk), type=Event.Type.JOB_FAILED)
         ledger.refund(
             client_id=job.client_id,
             credits=job.credits_cost,

@@ -39,16 +39,20 @@ BY_FILTER = "(endpoint.event_types = '{}' OR event.type = ANY (endpoint.event_ty
 BY_ID = "endpoint.id = %(endpoint_id)s"
 
 
-def tell_of_job(job: Job, *, type: Event.Type, at: datetime, outputs: Sequence[Output] = ()) -> None:
-    """Tell a job's client what became of it `at` that time, in the transaction that changed the job's row.
+def tell_of_job(job: Job, *, type: Event.Type, at: datetime | None = None, outputs: Sequence[Output] = ()) -> None:
+    """Tell a job's client when it began or ended, or what else became of it `at` a time.
 
-    `job` is as it was read in that transaction. Its events have fixed numbers: none happens twice, and a job that never
+    Must run in the transaction that changed the job's row.
+
+    `job` is as it was read there. Its events have fixed numbers: none happens twice, and a job that never
     began fails first.
     """
     job._prefetched_objects_cache = {"outputs": outputs}  # type: ignore[attr-defined]  # no statement for them
     sequence = 1 if type == Event.Type.JOB_STARTED or not job.attempt else 2
     if type == Event.Type.JOB_REFUNDED:
         sequence = 3
+    at = at or job.ended_at or job.started_at
+    assert at is not None
     data = {**ToldJobSerializer(job).data, "sequence": sequence}
     _tell(type, client_id=job.client_id, at=at, data=data, job_id=job.pk, sequence=sequence)
 

@@ -9,6 +9,8 @@ from billing.models import Client
 from studio_gateway.ids import ULIDField, new_ulid
 
 MAX_URL = 2000
+# Of tests an endpoint is told whether it asked for them or not.
+TYPES_TO_ASK_FOR = ("job.started", "job.succeeded", "job.failed", "job.refunded", "credits.low")
 
 
 class XactIdField(models.Field):
@@ -46,16 +48,7 @@ class Event(models.Model):
         constraints = [
             models.CheckConstraint(
                 name="event_type_known",
-                condition=Q(
-                    type__in=[
-                        "job.started",
-                        "job.succeeded",
-                        "job.failed",
-                        "job.refunded",
-                        "credits.low",
-                        "endpoint.test",
-                    ]
-                ),
+                condition=Q(type__in=[*TYPES_TO_ASK_FOR, "endpoint.test"]),
             ),
             models.CheckConstraint(
                 name="event_sequence_is_a_jobs",
@@ -110,15 +103,7 @@ class WebhookEndpoint(models.Model):
             models.CheckConstraint(name="endpoint_url_not_empty", condition=~Q(url="")),
             models.CheckConstraint(
                 name="endpoint_event_types_known",
-                condition=Q(
-                    event_types__contained_by=[
-                        "job.started",
-                        "job.succeeded",
-                        "job.failed",
-                        "job.refunded",
-                        "credits.low",
-                    ]
-                ),
+                condition=Q(event_types__contained_by=list(TYPES_TO_ASK_FOR)),
             ),
             models.CheckConstraint(
                 name="endpoint_disabled_says_why", condition=Q(disabled_at__isnull=True) ^ ~Q(disabled_reason="")
@@ -214,6 +199,7 @@ class WebhookAttempt(models.Model):
 
     delivery = models.ForeignKey(WebhookDelivery, on_delete=models.CASCADE, related_name="log", db_index=False)
     number = models.IntegerField()
+    worker = models.CharField(max_length=100)
     at = models.DateTimeField()
     duration_ms = models.IntegerField()
     url = models.CharField(max_length=MAX_URL)
