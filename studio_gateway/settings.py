@@ -266,7 +266,6 @@ Q_CLUSTER = {
             "workers": WEBHOOK_PROCESSES,
             # More than an attempt can take, which has a time-out of its own.
             "timeout": 30,
-            "poll": 0.1,
             "recycle": 1000,
         }
     },

@@ -1,11 +1,15 @@
 """Webhooks as clients receive them: from worker processes, by a server on loopback."""
 
-from typing import Any
+import threading
+from typing import Any, contextlib
+from urllib.parse import urlsplit
+
+import psutil
 
 from tests.conftest import Shop
 from tests.gateway import Gateway, eventually
-from tests.helpers import SPEC
-from tests.webhooks import endpoint, hurry, receiver
+from tests.helpers import SPEC, sql
+from tests.webhooks import Sent, endpoint, hurry, receiver
 from workflows.models import Event, WebhookDelivery
 
 
@@ -72,3 +76,104 @@ def test_after_two_failures_it_is_delivered_with_the_same_id_and_body(gateway: G
     ]
     made.refresh_from_db()
     assert made.failing_since is None
+
+
+def test_first_attempts_go_in_order_and_one_that_fails_holds_back_nothing(gateway: Gateway, shop: Shop):
+    def answer(sent: Sent) -> int:
+        return 500 if len(got.got) == 1 else 204
+
+    with receiver(answer) as got:
+        made, _ = endpoint(gateway, shop, got.url, "job.failed")
+        sql("UPDATE workflows_webhookendpoint SET disabled_at = now(), disabled_reason = 'r' WHERE id = %s", made.pk)
+        for _ in range(6):
+            gateway.finished(ordered(gateway, shop, resolution="97K"), key=shop.key)
+        events = list(Event.objects.filter(client=shop.client, type="job.failed").order_by("created_at"))
+        # As if all of them had happened in one moment.
+        for number, event in enumerate(events):
+            sql(
+                "INSERT INTO workflows_webhookdelivery (id, client_id, event_id, endpoint_id, next_attempt_at)"
+                " VALUES (%s, %s, %s, %s, now())",
+                f"{number:026}",
+                shop.client.pk,
+                event.pk,
+                made.pk,
+            )
+        sql("UPDATE workflows_webhookendpoint SET disabled_at = NULL, disabled_reason = '' WHERE id = %s", made.pk)
+        got.waits_for(6)
+    assert [sent.id for sent in got.got[:6]] == [event.message_id for event in events]
+    assert max(sent.at_once for sent in got.got[:6]) == 1
+
+
+def test_a_slow_endpoint_has_two_requests_at_once_and_delays_neither_images_nor_other_endpoints(
+    gateway: Gateway, shop: Shop
+):
+    other, release = Shop.make(name="Other"), threading.Event()
+    with receiver(lambda sent: release.wait(12) and 204) as slow, receiver() as quick:
+        endpoint(gateway, shop, slow.url)
+        endpoint(gateway, other, quick.url)
+        mine = [ordered(gateway, shop, resolution="97K") for _ in range(5)]
+        slow.waits_for(2)
+        jobs = [gateway.finished(job_id, key=shop.key) for job_id in mine]
+        gateway.finished(ordered(gateway, other, resolution="97K"), key=other.key)
+        quick.waits_for(2)
+        assert len(slow.got) == 2
+        assert {job["status"] for job in jobs} == {"FAILURE"}
+        release.set()
+        slow.waits_for(10)
+    assert max(sent.at_once for sent in slow.got) == 2
+    assert len({sent.id for sent in slow.got}) == 10
+
+
+def senders(gateway: Gateway, url: str) -> list[psutil.Process]:
+    """Return the processes of the worker that are connected to the receiver."""
+    found = []
+    for process in psutil.Process(gateway.processes["worker"].pid).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            ports = {connection.raddr.port for connection in process.net_connections() if connection.raddr}
+            if urlsplit(url).port in ports:
+                found.append(process)
+    return found
+
+
+def test_what_a_killed_sender_was_at_is_sent_again_with_the_same_id(gateway: Gateway, shop: Shop):
+    killed = threading.Event()
+    with receiver(lambda sent: killed.wait(12) and 204) as got:
+        made, secret = endpoint(gateway, shop, got.url, "job.started")
+        ordered(gateway, shop, resolution="97K")
+        got.waits_for(1)
+        (sender,) = senders(gateway, got.url)
+        sender.kill()
+        killed.set()
+        delivery = WebhookDelivery.objects.get(endpoint=made)
+        assert (delivery.status, delivery.attempts) == ("pending", 1)
+        sql("UPDATE workflows_webhookdelivery SET lease_until = now() WHERE id = %s", delivery.pk)  # not in 20 s
+        first, second = got.waits_for(2)
+        eventually(lambda: WebhookDelivery.objects.get(endpoint=made).delivered_at, what="it is delivered")
+    assert (first.id, first.body) == (second.id, second.body)
+    second.verified(secret)
+    delivery.refresh_from_db()
+    assert delivery.attempts == 2
+    assert list(delivery.log.values_list("number", "status")) == [(2, 204)]
+
+
+def main(gateway: Gateway) -> psutil.Process:
+    """Return the main process of the worker's qcluster that sends webhooks."""
+    worker = psutil.Process(gateway.processes["worker"].pid)
+    return next(process for process in worker.children() if process.cmdline()[-2:] == ["--name", "webhooks"])
+
+
+def test_a_cluster_that_ended_is_replaced(gateway: Gateway, shop: Shop):
+    with receiver() as got:
+        endpoint(gateway, shop, got.url, "job.started")
+        main(gateway).kill()
+        ordered(gateway, shop, resolution="97K")
+        got.waits_for(1, seconds=30)
+
+
+def test_a_cluster_that_stands_still_is_replaced(gateway: Gateway, shop: Shop):
+    with receiver() as got:
+        endpoint(gateway, shop, got.url, "job.started")
+        for process in [main(gateway), *main(gateway).children(recursive=True)]:
+            process.suspend()
+        ordered(gateway, shop, resolution="97K")
+        got.waits_for(1, seconds=40)

@@ -39,7 +39,7 @@ def post(url: str, *, body: bytes, headers: dict[str, str]) -> Answer:
     thread.join(TIMEOUT_SECONDS)
     if thread.is_alive():
         exchange.abort()
-        return Answer(error=f"No answer within {TIMEOUT_SECONDS:.0f} s.")
+        return Answer(error=f"No answer within {TIMEOUT_SECONDS:g} s.")
     return exchange.answer
 
 
