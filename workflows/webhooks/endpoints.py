@@ -42,7 +42,7 @@ def create(*, client: Client, url: str, event_types: Sequence[str]) -> tuple[Web
         if endpoints_of(client).count() >= MAX_ENDPOINTS:
             raise TooManyEndpoints(limit=MAX_ENDPOINTS)
         endpoint = WebhookEndpoint.objects.create(
-            client=client, url=url, event_types=list(event_types), encrypted_secret=encrypt(secret)
+            client=client, url=url, event_types=list(dict.fromkeys(event_types)), encrypted_secret=encrypt(secret)
         )
     return endpoint, secret
 
@@ -67,7 +67,7 @@ def change(
         if url is not None:
             row.update(url=url)
         if event_types is not None:
-            row.update(event_types=list(event_types))
+            row.update(event_types=list(dict.fromkeys(event_types)))
         if enabled is False:
             disable(row, reason="Its client disabled it.")
         if enabled:
