@@ -32,7 +32,6 @@ HOSTILE = [
     "https:hooks.example",
     "https:///etc/passwd",
     "https://",
-    "",
     "https://" + "a" * 64 + ".example/",
     "https://hooks.example/" + "a" * 2000,
     # What parsers disagree about.

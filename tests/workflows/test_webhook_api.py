@@ -69,6 +69,7 @@ def test_a_deleted_endpoint_is_gone_and_its_deliveries_stay(own_database: str, s
 
 
 FAULTS: dict[str, tuple[Any, dict[str, str]]] = {
+    "blanks": ({"url": "", "event_types": [""]}, {"url": "blank", "event_types.0": "blank"}),
     "nothing": ({}, {"url": "missing"}),
     "no object": ([], {"": "model_attributes_type"}),
     "wrong types": ({"url": 1, "event_types": "all"}, {"url": "string_type", "event_types": "list_type"}),

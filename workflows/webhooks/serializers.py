@@ -33,8 +33,19 @@ class ToldJobSerializer(JobSerializer):
         return f"/v1/jobs/{job.pk}"
 
 
+LABEL = "[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+
+
+class Filled(StrictString):
+    """A text with a meaning, which is never empty."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(allow_blank=False, **kwargs)
+        self.error_messages["blank"] = "String should have at least 1 character"
+
+
 @extend_schema_field({"type": "string", "pattern": f"^({'|'.join(re.escape(name) for name in TYPES_TO_ASK_FOR)})$"})
-class EventType(StrictString):
+class EventType(Filled):
     """One of the types that an endpoint may ask for."""
 
     def to_internal_value(self, data: Any) -> str:
@@ -44,9 +55,15 @@ class EventType(StrictString):
         return text
 
 
-@extend_schema_field({"type": "string", "pattern": "^https?://", "maxLength": MAX_URL})
-class EndpointURL(StrictString):
-    """A URL, which `addresses.parse` will look at."""
+@extend_schema_field(
+    {
+        "type": "string",
+        "pattern": rf"^https?://{LABEL}(?:\.{LABEL})*(?::[0-9]{{1,5}})?(?:[/?][!\"$-~]*)?$",
+        "maxLength": MAX_URL,
+    }
+)
+class EndpointURL(Filled):
+    """A URL; `addresses.parse` decides."""
 
 
 URL_HELP = "Where to POST events: https, at a public address."
