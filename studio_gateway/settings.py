@@ -233,6 +233,13 @@ UNFOLD = {
                     console_page("Prices", "sell", "billing_price"),
                 ],
             },
+            {
+                "title": "Webhooks",
+                "items": [
+                    console_page("Endpoints", "webhook", "workflows_webhookendpoint"),
+                    console_page("Deliveries", "send", "workflows_webhookdelivery"),
+                ],
+            },
             {"title": "Logs", "items": [console_page("Request logs", "swap_horiz", "requestlog_requestlog")]},
         ],
     },
