@@ -30,5 +30,7 @@ for name in (
     "TRUSTED_PROXIES",
     "FIELD_ENCRYPTION_KEYS",
     "METRICS_TOKEN",
+    "ALERT_EMAIL",
+    "EMAIL_URL",
 ):
     os.environ.pop(name, None)
