@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from django.core import mail
+from django.db import connection
 from django.test import Client as HttpClient
 
 from billing import ledger
@@ -389,3 +390,25 @@ def test_a_secret_that_cannot_be_read_any_more_sends_nothing_unsigned(hook: Hook
     delivery = hook.attempt()
     assert hook.got.got == []
     assert delivery.log.get().error == "The secret can no longer be read here: rotate it."
+
+
+def test_ten_thousand_that_wait_are_read_by_their_index(hook: Hook):
+    hook.told()
+    sql(
+        "INSERT INTO workflows_event (id, client_id, type, body) SELECT lpad(n::text, 26, '0'), %s, 'credits.low', '{}'"
+        " FROM generate_series(1, 10000) n",
+        hook.shop.client.pk,
+    )
+    sql(
+        "INSERT INTO workflows_webhookdelivery (id, client_id, event_id, endpoint_id, next_attempt_at, delivered_at)"
+        " SELECT e.id, client_id, e.id, %s, CASE WHEN e.id < lpad('5000', 26, '0') THEN now() END,"
+        " CASE WHEN e.id >= lpad('5000', 26, '0') THEN now() END FROM workflows_event e WHERE e.type = 'credits.low'",
+        hook.id,
+    )
+    sql("ANALYZE workflows_webhookdelivery")
+    for statement in (deliveries.READY, deliveries.RESERVE):
+        with connection.cursor() as cursor:
+            cursor.execute("EXPLAIN " + statement, {"after": "", "endpoint_id": hook.id})
+            plan = "\n".join(line for (line,) in cursor.fetchall())
+        assert "delivery_queue" in plan and "delivery_under_way" in plan, plan
+        assert "Seq Scan on workflows_webhookdelivery" not in plan, plan

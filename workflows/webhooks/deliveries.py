@@ -39,14 +39,15 @@ RESERVATION_SECONDS = 5
 # A sender that is killed loses its delivery after this; another one sends it again then.
 LEASE = timedelta(seconds=TIMEOUT_SECONDS + 5)
 
-UNDER_WAY = "GREATEST(other.reserved_until, other.lease_until) > statement_timestamp()"
-# The first endpoint after the one served last that has something due, and room for it.
+UNDER_WAY = "(other.reserved_until > statement_timestamp() OR other.lease_until > statement_timestamp())"
+# The first endpoint after the one served last that has something due, and room for it. Not EXISTS, which would be read
+# as a join with all that is due; ordered, so that it is read by its index.
 READY = f"""
 SELECT endpoint.id FROM workflows_webhookendpoint endpoint
  WHERE endpoint.disabled_at IS NULL AND endpoint.id > %(after)s
-   AND EXISTS (SELECT FROM workflows_webhookdelivery due
-                WHERE due.endpoint_id = endpoint.id AND due.next_attempt_at IS NOT NULL
-                  AND due.due_at <= statement_timestamp())
+   AND (SELECT true FROM workflows_webhookdelivery due
+         WHERE due.endpoint_id = endpoint.id AND due.next_attempt_at IS NOT NULL
+           AND due.due_at <= statement_timestamp() ORDER BY due.due_at LIMIT 1)
    AND (SELECT count(*) FROM workflows_webhookdelivery other
          WHERE other.endpoint_id = endpoint.id AND {UNDER_WAY}) < {AT_ONCE}
  ORDER BY endpoint.id
@@ -54,8 +55,8 @@ SELECT endpoint.id FROM workflows_webhookendpoint endpoint
 """
 # While this row is locked nobody else reserves for the endpoint, so what is under way can be counted.
 LOCK = "SELECT FROM workflows_webhookendpoint WHERE id = %(endpoint_id)s FOR NO KEY UPDATE SKIP LOCKED"
-# First tries go one after another, so that they arrive in their order; one that takes longer than a second holds back
-# no other.
+# First attempts go one after another, so that they arrive in their order; one that takes longer than a second holds
+# back no other.
 RESERVE = f"""
 UPDATE workflows_webhookdelivery
    SET reserved_until = statement_timestamp() + interval '{RESERVATION_SECONDS} seconds'
@@ -65,10 +66,10 @@ UPDATE workflows_webhookdelivery
        AND due.due_at <= statement_timestamp()
        AND (due.attempts > 0 OR NOT EXISTS (
             SELECT FROM workflows_webhookdelivery other
-             WHERE other.endpoint_id = due.endpoint_id AND other.attempts <= 1 AND {UNDER_WAY}
+             WHERE other.endpoint_id = %(endpoint_id)s AND other.attempts <= 1 AND {UNDER_WAY}
                AND (other.attempts = 0 OR other.attempt_started_at > statement_timestamp() - interval '1 second')))
        AND (SELECT count(*) FROM workflows_webhookdelivery other
-             WHERE other.endpoint_id = due.endpoint_id AND {UNDER_WAY}) < {AT_ONCE}
+             WHERE other.endpoint_id = %(endpoint_id)s AND {UNDER_WAY}) < {AT_ONCE}
      ORDER BY due.due_at, due.id
      LIMIT 1
        FOR UPDATE SKIP LOCKED)
@@ -182,7 +183,7 @@ def replay(*, delivery_id: str, client: Client | None = None) -> WebhookDelivery
     """
     mine = WebhookDelivery.objects.filter(**({"client": client} if client else {}))
     with transaction.atomic(durable=True):
-        delivery = mine.select_related("endpoint").filter(pk=delivery_id).first()
+        delivery = mine.filter(pk=delivery_id).first()
         if delivery is None:
             raise DeliveryNotFound(delivery_id=delivery_id)
         enabled = WebhookEndpoint.objects.filter(pk=delivery.endpoint_id, disabled_at=None)

@@ -18,6 +18,8 @@ from workflows.webhooks.addresses import Target, parse, resolve
 # From the first look at DNS to the last byte of the answer that is read.
 TIMEOUT_SECONDS = 15.0
 EXCERPT_BYTES = 2048
+# All addresses of a name are checked, and so many are tried.
+MOST_ADDRESSES = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,11 +56,15 @@ class _Connection(http.client.HTTPConnection):
     def connect(self) -> None:
         self.sock = self._connected()
         if self._target.scheme == "https":
-            self.sock = _tls().wrap_socket(self.sock, server_hostname=self._target.host)
+            # In two steps, so that `abort` finds the socket while TLS is still shaking hands.
+            self.sock = secured = _tls().wrap_socket(
+                self.sock, server_hostname=self._target.host, do_handshake_on_connect=False
+            )
+            secured.do_handshake()
 
     def _connected(self) -> socket.socket:
         refusal: OSError = ConnectionError("The host has no address.")
-        for family, address in resolve(self._target):
+        for family, address in resolve(self._target)[:MOST_ADDRESSES]:
             connection = socket.socket(family, socket.SOCK_STREAM)
             connection.settimeout(TIMEOUT_SECONDS)
             try:

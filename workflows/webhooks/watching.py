@@ -13,9 +13,10 @@ WITH clock AS (SELECT statement_timestamp() - interval '2 seconds' AS before)
 SELECT EXISTS (
     SELECT FROM workflows_webhookendpoint endpoint, clock
      WHERE endpoint.disabled_at IS NULL
-       AND EXISTS (SELECT FROM workflows_webhookdelivery waiting
-                    WHERE waiting.endpoint_id = endpoint.id AND waiting.next_attempt_at <= before
-                      AND (waiting.lease_until IS NULL OR waiting.lease_until <= before))
+       AND (SELECT true FROM workflows_webhookdelivery waiting
+             WHERE waiting.endpoint_id = endpoint.id AND waiting.next_attempt_at <= before
+               AND (waiting.lease_until IS NULL OR waiting.lease_until <= before)
+             ORDER BY waiting.due_at LIMIT 1)
        AND (SELECT count(*) FROM workflows_webhookdelivery other
              WHERE other.endpoint_id = endpoint.id AND other.lease_until > statement_timestamp()) < {AT_ONCE})
 """
