@@ -1,6 +1,7 @@
 """Webhooks as clients receive them: from worker processes, by a server on loopback."""
 
 import threading
+import time
 from typing import Any, contextlib
 from urllib.parse import urlsplit
 
@@ -80,6 +81,7 @@ def test_after_two_failures_it_is_delivered_with_the_same_id_and_body(gateway: G
 
 def test_first_attempts_go_in_order_and_one_that_fails_holds_back_nothing(gateway: Gateway, shop: Shop):
     def answer(sent: Sent) -> int:
+        time.sleep(0.2)  # so that two at once would be seen
         return 500 if len(got.got) == 1 else 204
 
     with receiver(answer) as got:
