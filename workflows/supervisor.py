@@ -29,7 +29,8 @@ SWEEP_SECONDS = 2.0
 PRUNE_SECONDS = 24 * 3600.0
 # A cluster with an idle worker that lets a due job wait this long is wedged.
 STALL_SECONDS = 10.0
-# How long running jobs, and webhooks that are being sent, may go on after SIGTERM; what is not done then is another worker's next attempt.
+# How long running jobs and requests of webhooks may go on after SIGTERM; what is not done then is another worker's next
+# attempt.
 DRAIN_SECONDS = 30.0
 # A cluster that does not end after SIGTERM although nothing of its has been running for as long never will.
 IDLE_SECONDS = 6.0
@@ -142,7 +143,9 @@ class Supervisor:
             cluster.terminate()
         busy_at = time.monotonic()
         end = busy_at + DRAIN_SECONDS
-        while any(cluster.poll() is None for cluster in clusters) and time.monotonic() < min(end, busy_at + IDLE_SECONDS):
+        while time.monotonic() < min(end, busy_at + IDLE_SECONDS):
+            if all(cluster.poll() is not None for cluster in clusters):
+                break
             wait_for_signal(SWEEP_SECONDS)
             try:
                 self._sweep()

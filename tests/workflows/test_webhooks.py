@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from tests.conftest import Shop
-from tests.gateway import Gateway, eventually
+from tests.gateway import Gateway, eventually, mains
 from tests.helpers import SPEC, sql
 from tests.webhooks import Sent, endpoint, hurry, receiver
 from workflows.models import Event, WebhookDelivery
@@ -160,8 +160,8 @@ def test_what_a_killed_sender_was_at_is_sent_again_with_the_same_id(gateway: Gat
 
 def main(gateway: Gateway) -> psutil.Process:
     """Return the main process of the worker's qcluster that sends webhooks."""
-    worker = psutil.Process(gateway.processes["worker"].pid)
-    return next(process for process in worker.children() if process.cmdline()[-2:] == ["--name", "webhooks"])
+    (process,) = eventually(lambda: mains(gateway.processes["worker"].pid, "webhooks"), what="there is a cluster")
+    return process
 
 
 def test_a_cluster_that_ended_is_replaced(gateway: Gateway, shop: Shop):
