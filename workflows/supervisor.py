@@ -70,7 +70,7 @@ class Cluster:
         at_once = time.monotonic() - self._started_at < SWEEP_SECONDS
         if not wedged and (at_once or self.process.poll() is None):
             return False
-        logger.critical("the cluster %s %s; starting another", self._name, "stands still" if wedged else "ended")
+        logger.critical("the cluster %s; starting another: %s", "stands still" if wedged else "ended", self._name)
         kill(self.process)
         self._start()
         return True
