@@ -51,3 +51,9 @@ def suspend(*, client_id: int) -> None:
 def lift_suspension(*, client_id: int) -> None:
     """Accept a client's orders again."""
     Client.objects.filter(pk=client_id).update(suspended_at=None)
+
+
+def set_low_credits_threshold(*, client: Client, threshold: int | None) -> None:
+    """Have a client told when an order takes its balance below `threshold`, or never."""
+    Client.objects.filter(pk=client.pk).update(low_credits_threshold=threshold)
+    client.low_credits_threshold = threshold

@@ -31,12 +31,12 @@ WITH moved AS (
     UPDATE billing_client
        SET balance = balance + %(amount)s, ledger_seq = ledger_seq + 1, open_jobs = open_jobs + %(open_jobs)s {more}
      WHERE id = %(client_id)s AND balance + %(amount)s >= 0 {guard}
- RETURNING id, balance, ledger_seq, open_jobs, orders_tat, clock_timestamp() AS read_at
+ RETURNING id, balance, ledger_seq, open_jobs, orders_tat, low_credits_threshold, clock_timestamp() AS read_at
 ), entry AS (
     INSERT INTO billing_ledgerentry (id, client_id, seq, kind, amount, balance_after, reference, reason, actor)
     SELECT %(entry_id)s, id, ledger_seq, %(kind)s, %(amount)s, balance, %(reference)s, %(reason)s, %(actor)s FROM moved
 )
-SELECT balance, open_jobs, orders_tat, read_at FROM moved
+SELECT balance, open_jobs, orders_tat, low_credits_threshold, read_at FROM moved
 """
 # GCRA (ITU-T I.371): an order moves the theoretical arrival time on by a minute's share, and is refused where it runs
 # ahead of the clock by more than all shares but one. `clock_timestamp` and not the statement's time: the statement may
@@ -67,8 +67,10 @@ class _Movement:
             return cursor.fetchone()
 
 
-def charge(*, client: Client, credits: int, entry_id: str, reference: str) -> None:
+def charge(*, client: Client, credits: int, entry_id: str, reference: str) -> bool:
     """Take `credits` for the job `reference`, and count it as open and as one of the minute's orders.
+
+    True: this took the balance below the client's threshold.
 
     Must run in the transaction that makes the job. Raises what check_admission raises; then nothing has moved and the
     transaction must be rolled back. `client` shows either way what the row says afterwards.
@@ -85,7 +87,9 @@ def charge(*, client: Client, credits: int, entry_id: str, reference: str) -> No
         # Name the guard that failed. Where none does any more, a job ended or credits came in between: once more.
         client.read_again()
         check_admission(client=client, credits=credits)
-    client.balance, client.open_jobs, client.orders_tat, client.read_at = moved
+    client.balance, client.open_jobs, client.orders_tat, client.low_credits_threshold, client.read_at = moved
+    threshold = client.low_credits_threshold
+    return threshold is not None and client.balance < threshold <= client.balance + credits
 
 
 def check_staff_texts(*, reason: str, actor: str, reference: str = "") -> None:

@@ -15,6 +15,7 @@ from studio_gateway.ids import ULIDField, new_ulid
 
 # The most credits that one entry may move; a balance holds nine billion of these.
 MAX_AMOUNT = 1_000_000_000
+MAX_THRESHOLD = 1_000_000_000_000
 MAX_REASON = 500
 MAX_REFERENCE = 200
 MAX_ACTOR = 150
@@ -55,6 +56,12 @@ class Client(models.Model):
         editable=False,
         help_text="GCRA's theoretical arrival time: when a client that keeps to its rate would order next.",
     )
+    low_credits_threshold = models.BigIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_THRESHOLD)],
+        help_text="The client is told when an order takes the balance below this many credits.",
+    )
     storage_prefixes = ArrayField(
         models.CharField(max_length=200, validators=[validate_prefix]),
         default=list,
@@ -75,6 +82,10 @@ class Client(models.Model):
             models.CheckConstraint(name="client_max_open_jobs_range", condition=Q(max_open_jobs__range=(0, 1_000_000))),
             models.CheckConstraint(
                 name="client_jobs_per_minute_range", condition=Q(jobs_per_minute__range=(1, 1_000_000))
+            ),
+            models.CheckConstraint(
+                name="client_low_credits_threshold_range",
+                condition=Q(low_credits_threshold__isnull=True) | Q(low_credits_threshold__range=(1, MAX_THRESHOLD)),
             ),
             # An empty prefix would open every client's files.
             models.CheckConstraint(name="client_no_empty_prefix", condition=~Q(storage_prefixes__contains=[""])),

@@ -15,6 +15,8 @@ SECRETS = [
         ("sk_", r"(sk_(?:[a-z]{1,8}_)?[a-z0-9]{8})([a-z0-9]{12,})"),
         # Shopify's own secrets and tokens.
         ("shp", r"(shp[a-z]{2}_)([a-z0-9]{12,})"),
+        # What signs webhooks.
+        ("whsec_", r"(whsec_)([a-z0-9+/]{24,}=*)"),
         ("bearer", r"(bearer[\s+]{1,9})([\w.~+/=-]{20,})"),
         # Signed URLs: ours, and the object storage's.
         ("signature", r"(signature(?:=|%3d))([^&\s\"'<>\\]+)"),

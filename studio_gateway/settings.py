@@ -50,10 +50,18 @@ TRUSTED_PROXIES = [ip_network(proxy) for proxy in env.list("TRUSTED_PROXIES", de
 # Whoever bears it may read /metrics; without one, only who asks on this machine itself.
 METRICS_TOKEN = env("METRICS_TOKEN", default="")
 
+# Whom to tell what somebody must see to, and through which server (`smtp://…`); all of it is logged as well.
+ALERT_EMAIL = env("ALERT_EMAIL", default="")
+vars().update(env.email("EMAIL_URL", default="consolemail://"))
+DEFAULT_FROM_EMAIL = f"studio-gateway@{urlsplit(PUBLIC_URL).hostname}"
+EMAIL_TIMEOUT = 10
+
 CORES = os.cpu_count() or 1
 WEB_PROCESSES = env.int("WEB_PROCESSES", default=max(1, CORES // 2))
 WEB_THREADS = env.int("WEB_THREADS", default=4)
 WORKER_PROCESSES = env.int("WORKER_PROCESSES", default=CORES)
+# Processes of one worker that send webhooks. Most of them wait, for endpoints that take long.
+WEBHOOK_PROCESSES = 8
 
 INSTALLED_APPS = [
     "studio_gateway",
@@ -126,15 +134,28 @@ DATABASES["default"]["OPTIONS"]["options"] = " ".join(
 ).strip()
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-STORAGES = {
+# How long a signed URL of an output holds.
+OUTPUT_URL_SECONDS = 3600
+# Object storage, with the credentials and the region that boto3 finds (AWS_ACCESS_KEY_ID and so on); without a bucket,
+# files live below the data folder. Clients fetch from the endpoint itself.
+S3_BUCKET = env("S3_BUCKET", default="")
+S3_ENDPOINT_URL = env("S3_ENDPOINT_URL", default="")
+STORAGES: dict[str, dict[str, Any]] = {
     "default": {
+        "BACKEND": "workflows.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": S3_BUCKET,
+            "endpoint_url": S3_ENDPOINT_URL or None,
+            "querystring_expire": OUTPUT_URL_SECONDS,
+        },
+    }
+    if S3_BUCKET
+    else {
         "BACKEND": "workflows.storage.SignedFileSystemStorage",
         "OPTIONS": {"location": DATA_DIR / "storage", "base_url": f"{PUBLIC_URL}/files/"},
     },
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
-# How long a signed URL of an output holds.
-OUTPUT_URL_SECONDS = 3600
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
@@ -225,6 +246,13 @@ UNFOLD = {
                     console_page("Prices", "sell", "billing_price"),
                 ],
             },
+            {
+                "title": "Webhooks",
+                "items": [
+                    console_page("Endpoints", "webhook", "workflows_webhookendpoint"),
+                    console_page("Deliveries", "send", "workflows_webhookdelivery"),
+                ],
+            },
             {"title": "Logs", "items": [console_page("Request logs", "swap_horiz", "requestlog_requestlog")]},
         ],
     },
@@ -251,6 +279,16 @@ Q_CLUSTER = {
     "save_limit": -1,
     "recycle": 200,
     "scheduler": False,
+    # Webhooks have processes of their own, so that no endpoint holds up an image.
+    "ALT_CLUSTERS": {
+        "webhooks": {
+            "broker_class": "workflows.webhooks.broker.DeliveryBroker",
+            "workers": WEBHOOK_PROCESSES,
+            # More than an attempt can take, which has a time-out of its own.
+            "timeout": 30,
+            "recycle": 1000,
+        }
+    },
 }
 
 LOGGING = {

@@ -7,7 +7,7 @@ from django.test.utils import setup_databases, teardown_databases
 from billing import prices
 from billing.clients import create_client
 from billing.models import Client
-from tests import databases
+from tests import databases, s3
 from tests.gateway import Gateway
 from workflows import offers, outlook
 
@@ -79,6 +79,43 @@ def gateway(running_gateway: tuple[Gateway, str], django_db_blocker, settings) -
         storages = {k: dict(v) for k, v in settings.STORAGES.items()}
         storages["default"]["OPTIONS"] = {"location": gateway.data_dir / "storage", "base_url": f"{gateway.url}/files/"}
         settings.STORAGES = storages
+        yield gateway
+
+
+@pytest.fixture(scope="session")
+def running_bucket() -> Iterator[s3.Bucket]:
+    with s3.serving() as bucket:
+        yield bucket
+
+
+@pytest.fixture
+def bucket(running_bucket: s3.Bucket, settings) -> s3.Bucket:
+    """Object storage that all tests share, as Django's storage here."""
+    settings.STORAGES = {**settings.STORAGES, "default": running_bucket.storage}
+    return running_bucket
+
+
+@pytest.fixture(scope="session")
+def gateway_running_on_s3(
+    django_db_setup: None, django_db_blocker, running_bucket: s3.Bucket, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Gateway, str]]:
+    with django_db_blocker.unblock():
+        name = databases.fresh()
+        gateway = Gateway(databases.url(name), tmp_path_factory.mktemp("gateway-on-s3"), extra_env=running_bucket.env)
+        gateway.start("web", "worker")
+    yield gateway, name
+    gateway.stop()
+    with django_db_blocker.unblock():
+        databases.drop(name)
+
+
+@pytest.fixture
+def gateway_on_s3(
+    gateway_running_on_s3: tuple[Gateway, str], bucket: s3.Bucket, django_db_blocker
+) -> Iterator[Gateway]:
+    """Web and worker processes whose files are in `bucket`; Django's connection and storage are theirs meanwhile."""
+    gateway, name = gateway_running_on_s3
+    with django_db_blocker.unblock(), databases.connected(name):
         yield gateway
 
 

@@ -30,5 +30,9 @@ for name in (
     "TRUSTED_PROXIES",
     "FIELD_ENCRYPTION_KEYS",
     "METRICS_TOKEN",
+    "ALERT_EMAIL",
+    "EMAIL_URL",
+    "S3_BUCKET",
+    "S3_ENDPOINT_URL",
 ):
     os.environ.pop(name, None)

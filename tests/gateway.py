@@ -15,6 +15,8 @@ from email.message import Message
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -31,6 +33,11 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def mains(worker: int, name: str) -> list[psutil.Process]:
+    """Return the main process of a worker's qcluster `jobs` or `webhooks`, if it has one at the moment."""
+    return [child for child in psutil.Process(worker).children() if child.cmdline()[-2:] == ["--name", name]]
 
 
 @dataclass

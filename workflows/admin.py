@@ -15,6 +15,7 @@ from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminTextareaWidget
 
+import workflows.webhooks.admin  # noqa: F401 — registers its own
 from billing.models import MAX_REASON
 from studio_gateway.admin import RecordAdmin, RecordInline, close_dialog, code, find, label, link, readable
 from studio_gateway.errors import DomainError

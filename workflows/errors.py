@@ -33,3 +33,34 @@ class KeyReused(WorkflowsError):
     """This key was sent before, with another body, to another workflow, or with a key of another kind."""
 
     code = "idempotency_key_reused"
+
+
+class BadWebhookURL(WorkflowsError):
+    """Nothing can be sent to this URL. {why}"""
+
+    code = "url_not_allowed"
+    loc = ("body", "url")
+
+
+class EndpointNotFound(WorkflowsError):
+    """There is no webhook endpoint {endpoint_id}."""
+
+    code = "not_found"
+
+
+class TooManyEndpoints(WorkflowsError):
+    """A client may have {limit} webhook endpoints; delete one first."""
+
+    code = "too_many_endpoints"
+
+
+class EndpointDisabled(WorkflowsError):
+    """The webhook endpoint {endpoint_id} is disabled; enable it first."""
+
+    code = "endpoint_disabled"
+
+
+class DeliveryNotFound(WorkflowsError):
+    """There is no webhook delivery {delivery_id}."""
+
+    code = "not_found"

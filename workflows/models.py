@@ -12,6 +12,19 @@ from django.db.models.functions import Greatest, Now
 from billing.models import Client, LedgerEntry, raises_configuration_version
 from studio_gateway.ids import ULIDField, new_ulid
 from workflows.engines.base import BUILT_IN, engine_name
+from workflows.webhooks.models import Event, WebhookAttempt, WebhookDelivery, WebhookEndpoint
+
+__all__ = [
+    "Event",
+    "Job",
+    "JobEvent",
+    "Output",
+    "WebhookAttempt",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "Worker",
+    "Workflow",
+]
 
 LONGEST_ATTEMPT = timedelta(minutes=15)
 LONGEST_DEADLINE = timedelta(days=1)

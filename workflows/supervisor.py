@@ -1,4 +1,4 @@
-"""`manage.py worker`: one qcluster, watched and replaced, and the sweep."""
+"""`manage.py worker`: two qclusters, watched and replaced, and the sweep."""
 
 import logging
 import os
@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from datetime import timedelta
 
 from django.conf import settings
@@ -18,6 +19,7 @@ from django.db.models.functions import Now
 from studio_gateway.processes import block_signals, kill, spawn, wait_for_signal
 from workflows import jobs
 from workflows.models import Job, JobEvent, Worker
+from workflows.webhooks.watching import DeliveryWatch
 
 logger = logging.getLogger(__name__)
 
@@ -27,64 +29,92 @@ SWEEP_SECONDS = 2.0
 PRUNE_SECONDS = 24 * 3600.0
 # A cluster with an idle worker that lets a due job wait this long is wedged.
 STALL_SECONDS = 10.0
-# How long running jobs may go on after SIGTERM; what is not done then is another worker's next attempt.
+# How long running jobs and requests of webhooks may go on after SIGTERM; what is not done then is another worker's next
+# attempt.
 DRAIN_SECONDS = 30.0
-# A cluster that does not end after SIGTERM although none of its jobs has been running for as long never will.
+# A cluster that does not end after SIGTERM although nothing of its has been running for as long never will.
 IDLE_SECONDS = 6.0
 # The row of a worker that was killed is kept this long.
 FORGOTTEN = timedelta(days=1)
 
 
-class Supervisor:
-    """Runs a qcluster in a process group of its own and replaces it whole when it ends or stands still.
+class Cluster:
+    """A qcluster in a process group of its own, replaced whole when it ends or stands still.
 
     A killed worker process can take the queue's lock with it, and a killed sentinel leaves the rest running headless;
-    neither shows in the processes that are left. So what is watched is progress: the jobs this worker starts.
+    neither shows in the processes that are left. So what is watched is progress: `moves` tells whether it began
+    something since it was last asked, or had no need to.
     """
+
+    def __init__(self, name: str, *, worker: str, moves: Callable[[], bool]) -> None:
+        self._name, self._worker, self._moves = name, worker, moves
+        self._start()
+
+    def _start(self) -> None:
+        self._started_at = self._moving_at = time.monotonic()
+        self.process: subprocess.Popen[bytes] = spawn(
+            [sys.executable, str(settings.BASE_DIR / "manage.py"), "qcluster", "--name", self._name],
+            env={"STUDIO_WORKER": self._worker, "Q_CLUSTER_NAME": self._name},
+        )
+
+    def excuse(self) -> None:
+        """Begin to wait for progress anew."""
+        self._moving_at = time.monotonic()
+
+    def replaced(self) -> bool:
+        """Start another where this one ended, or has not moved for STALL_SECONDS although it should have."""
+        if self._moves():
+            self.excuse()
+        wedged = time.monotonic() - self._moving_at > STALL_SECONDS
+        # Code that cannot be imported ends it at once, and again and again.
+        at_once = time.monotonic() - self._started_at < SWEEP_SECONDS
+        if not wedged and (at_once or self.process.poll() is None):
+            return False
+        logger.critical("the cluster %s; starting another: %s", "stands still" if wedged else "ended", self._name)
+        kill(self.process)
+        self._start()
+        return True
+
+
+class Supervisor:
+    """Runs the clusters that make images and send webhooks, sweeps and prunes."""
 
     def __init__(self) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self._prune_at = time.monotonic() + random.uniform(0, PRUNE_SECONDS)
         self._pruning: subprocess.Popen[bytes] | None = None
         self._seen_event = 0
-        self._began_at = self._moving_at = time.monotonic()
+        self._deliveries = DeliveryWatch(self.name)
+        self._began_at = time.monotonic()
         self._counts = {"sweeps": 0, "swept_jobs": 0, "cluster_restarts": 0}
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT; then drain and return."""
         block_signals()
-        cluster = self._start()
+        clusters = [
+            Cluster("jobs", worker=self.name, moves=self._moves),
+            Cluster("webhooks", worker=self.name, moves=self._deliveries.moves),
+        ]
         ended = 0
         # After a full sweep the next one begins at once.
         while wait_for_signal(0 if ended >= jobs.SWEEP_LIMIT else SWEEP_SECONDS) not in (signal.SIGTERM, signal.SIGINT):
             self._prune()
             try:
                 ended = self._sweep()
-                wedged = self._wedged()
+                for cluster in clusters:
+                    self._counts["cluster_restarts"] += cluster.replaced()
                 self._report()
             except Error:
                 logger.exception("no sweep: the database is away")
                 connection.close()
-                self._moving_at, ended = time.monotonic(), 0
-                continue
-            # Code that cannot be imported ends it at once, and again and again.
-            at_once = time.monotonic() - self._started_at < SWEEP_SECONDS
-            if (cluster.poll() is not None and not at_once) or wedged:
-                logger.critical("the cluster %s; starting another", "stands still" if wedged else "ended")
-                kill(cluster)
-                cluster = self._start()
-                self._counts["cluster_restarts"] += 1
-        self._drain(cluster)
+                ended = 0
+                for cluster in clusters:
+                    cluster.excuse()
+        self._drain(*(cluster.process for cluster in clusters))
         try:
             Worker.objects.filter(name=self.name).delete()
         except Error:
             logger.exception("the worker's row stays for a day: the database is away")
-
-    def _start(self) -> "subprocess.Popen[bytes]":
-        self._started_at = self._moving_at = time.monotonic()
-        return spawn(
-            [sys.executable, str(settings.BASE_DIR / "manage.py"), "qcluster"], env={"STUDIO_WORKER": self.name}
-        )
 
     def _report(self) -> None:
         """Write this worker's row anew, whether it is there or not; forget workers that were killed long ago."""
@@ -103,36 +133,38 @@ class Supervisor:
         self._counts["swept_jobs"] += ended
         return ended
 
-    def _drain(self, cluster: "subprocess.Popen[bytes]") -> None:
-        """Let running jobs finish, and go on sweeping: this may be the only worker, or all of them drain at once.
+    def _drain(self, *clusters: "subprocess.Popen[bytes]") -> None:
+        """Let what runs finish, and go on sweeping: this may be the only worker, or all of them drain at once.
 
-        A cluster some of whose processes died may wait for ever for its queue to be emptied: it is killed when none of
-        its jobs has been running for IDLE_SECONDS.
+        A cluster some of whose processes died may wait for ever for its queue to be emptied: it is killed when nothing
+        has been running here for IDLE_SECONDS.
         """
-        cluster.terminate()
+        for cluster in clusters:
+            cluster.terminate()
         busy_at = time.monotonic()
         end = busy_at + DRAIN_SECONDS
-        while cluster.poll() is None and time.monotonic() < min(end, busy_at + IDLE_SECONDS):
+        while time.monotonic() < min(end, busy_at + IDLE_SECONDS):
+            if all(cluster.poll() is not None for cluster in clusters):
+                break
             wait_for_signal(SWEEP_SECONDS)
             try:
                 self._sweep()
-                busy = bool(self._running())
+                busy = bool(self._running() or self._deliveries.sending())
             except Error:
                 logger.exception("no sweep: the database is away")
                 connection.close()
                 busy = True  # for all that is known
             if busy:
                 busy_at = time.monotonic()
-        kill(cluster)
+        for cluster in clusters:
+            kill(cluster)
 
-    def _wedged(self) -> bool:
-        """Tell whether due jobs have been waiting for STALL_SECONDS while this cluster, not busy, started none."""
+    def _moves(self) -> bool:
+        """Tell whether this worker began a job since the last look, or is busy, or no job is waiting."""
         newest = JobEvent.objects.aggregate(newest=Max("pk"))["newest"] or 0
         moving = JobEvent.objects.filter(pk__gt=self._seen_event, pk__lte=newest, worker=self.name).exists()
         self._seen_event = newest
-        if moving or not self._waiting() or self._busy():
-            self._moving_at = time.monotonic()
-        return time.monotonic() - self._moving_at > STALL_SECONDS
+        return moving or not self._waiting() or self._busy()
 
     def _waiting(self) -> bool:
         # Not by `due_at`: a wedged cluster's own pusher may go on reserving the job.

@@ -5,6 +5,7 @@ import socket
 
 from workflows import jobs
 from workflows.performing import perform
+from workflows.webhooks.sending import send
 
 
 def run_job(job_id: str) -> None:
@@ -12,6 +13,11 @@ def run_job(job_id: str) -> None:
     attempt = jobs.claim(job_id=job_id, worker=worker_name())
     if attempt is not None:
         perform(attempt)
+
+
+def send_webhook(delivery_id: str, attempts: int) -> None:
+    """Make the attempt after the first `attempts` ones to deliver, if it is to be had."""
+    send(delivery_id=delivery_id, attempts=attempts, worker=worker_name())
 
 
 def worker_name() -> str:

@@ -1,4 +1,4 @@
-from django.urls import path, register_converter
+from django.urls import include, path, register_converter
 
 from studio_gateway.ids import ULIDConverter
 from workflows.catalogue import DEFINITIONS
@@ -28,5 +28,6 @@ urlpatterns = [
     path("v1/usage", UsageView.as_view(), name="usage"),
     path("v1/workflows", WorkflowsView.as_view(), name="workflows"),
     path("v1/models", ModelsView.as_view(), name="models"),
+    path("", include("workflows.webhooks.urls")),
     path("files/<path:key>", file_view, name="file"),
 ]

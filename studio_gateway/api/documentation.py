@@ -21,6 +21,8 @@ CODES = {
     "not_found": (404, "There is no such path, or nothing of this client's with that id."),
     "method_not_allowed": (405, "The path has other methods; `Allow` names them."),
     "job_over": (409, "The job has ended; there is nothing to cancel."),
+    "endpoint_disabled": (409, "The webhook endpoint is disabled; enable it first."),
+    "too_many_endpoints": (409, "As many webhook endpoints are there as a client may have; delete one first."),
     "body_too_large": (413, "The body is larger than 1 MiB."),
     "unsupported_media_type": (415, "Send `Content-Type: application/json`."),
     "too_many_open_jobs": (429, "As many jobs are open as this client may have; wait for some to end."),

@@ -23,7 +23,10 @@ logger = logging.getLogger(__name__)
 DOMAIN_STATUS = {
     "insufficient_credits": status.HTTP_402_PAYMENT_REQUIRED,
     "client_suspended": status.HTTP_403_FORBIDDEN,
+    "not_found": status.HTTP_404_NOT_FOUND,
     "job_over": status.HTTP_409_CONFLICT,
+    "endpoint_disabled": status.HTTP_409_CONFLICT,
+    "too_many_endpoints": status.HTTP_409_CONFLICT,
     "too_many_open_jobs": status.HTTP_429_TOO_MANY_REQUESTS,
     "too_many_orders": status.HTTP_429_TOO_MANY_REQUESTS,
     "workflow_disabled": status.HTTP_503_SERVICE_UNAVAILABLE,

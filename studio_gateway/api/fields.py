@@ -30,6 +30,8 @@ MESSAGES = {
     "dict_type": "Input should be a valid dictionary",
     "model_attributes_type": "Input should be a valid dictionary or object to extract fields from",
     "greater_than_equal": "Input should be greater than or equal to {minimum}",
+    "less_than_equal": "Input should be less than or equal to {maximum}",
+    "enum": "Input should be {expected}",
 }
 
 
@@ -79,6 +81,8 @@ class StrictInteger(Strict, serializers.IntegerField):
             self.fail("int_type")
         if self.min_value is not None and data < self.min_value:
             self.fail("greater_than_equal", minimum=self.min_value)
+        if self.max_value is not None and data > self.max_value:
+            self.fail("less_than_equal", maximum=self.max_value)
         return data
 
 

@@ -16,6 +16,7 @@ from tests import databases
 from tests.conftest import Shop
 from tests.gateway import ROOT, Gateway
 from tests.helpers import books_are_right
+from tests.webhooks import endpoint as webhook
 
 
 @pytest.fixture
@@ -41,7 +42,9 @@ def test_it_finds_nothing(web: Gateway, tmp_path: Path):
     clients.write_text(json.dumps({"auth": [{"name": name, "fixedHeaders": [key]} for name, key in keys.items()]}))
     config = ROOT / "tests" / "contract" / "schemathesis.toml"
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", config, "run", f"{web.url}/openapi.json"]
-    env = {**os.environ, "CLIENTS": str(clients), "PYTHONPATH": str(ROOT)}
+    endpoint, _ = webhook(web, shops["one"], "https://hooks.example")
+    sent = web.call("POST", f"/v1/webhook-endpoints/{endpoint.pk}/test", {}, key=shops["one"].key).json["delivery_id"]
+    env = {**os.environ, "CLIENTS": str(clients), "DELIVERY": sent, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     # It came through to where orders are made, and was answered in every way that it can provoke.

@@ -13,7 +13,7 @@ from django.db.utils import ConnectionHandler
 
 from tests.conftest import Shop
 from tests.faults.plant.engines import calls, go_file
-from tests.gateway import Answer, Gateway, eventually
+from tests.gateway import Answer, Gateway, eventually, mains
 from tests.helpers import SPEC, books_are_right, sql
 from workflows.models import Job, Workflow
 
@@ -33,13 +33,13 @@ def members(gateway: Gateway) -> list[psutil.Process]:
 
 
 def cluster(gateway: Gateway) -> list[psutil.Process]:
-    """Return the processes of the worker's qcluster: its main, its sentinel, and what the sentinel runs."""
+    """Return the processes of the worker's qclusters: their mains, their sentinels, and what the sentinels run."""
     return psutil.Process(gateway.processes["worker"].pid).children(recursive=True)
 
 
 @dataclass
 class Crew:
-    """A qcluster that is complete."""
+    """A qcluster that makes images, and is complete."""
 
     main: psutil.Process
     sentinel: psutil.Process
@@ -60,7 +60,7 @@ def crew(gateway: Gateway, *, workers: int = 2) -> Crew:
 
     def complete() -> Crew | None:
         try:
-            (main,) = psutil.Process(gateway.processes["worker"].pid).children()
+            (main,) = mains(gateway.processes["worker"].pid, "jobs")
             (sentinel,) = main.children()
             pool = sorted(sentinel.children(), key=lambda process: process.pid)  # in the order they are started in
         except (ValueError, psutil.NoSuchProcess):

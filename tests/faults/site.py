@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 
 from tests.faults.postgres import Postgres
-from tests.gateway import ROOT, Gateway, eventually
+from tests.gateway import ROOT, Gateway, eventually, mains
 
 WEB = "web"
 WORKERS = ("worker-1", "worker-2")
@@ -105,9 +105,9 @@ class Site(Gateway):
                 raise
 
     def main(self, worker: str) -> psutil.Process | None:
-        """Return the main process of a worker's qcluster, if it has one at the moment."""
+        """Return the main process of a worker's qcluster that makes images, if it has one at the moment."""
         with contextlib.suppress(psutil.Error, KeyError):
-            return next(iter(psutil.Process(self.processes[worker].pid).children()), None)
+            return next(iter(mains(self.processes[worker].pid, "jobs")), None)
         return None
 
     def sentinel(self, worker: str) -> psutil.Process | None:

@@ -46,6 +46,7 @@ def secret_texts() -> dict[str, tuple[str, str]]:
         "a test key": (f"sk_test_12345678{test_key}", test_key),
         "a key in a header": (f"Authorization: Bearer sk_12345678{key}", key),
         "an app's secret": (f"shpss_{key}", key),
+        "a webhook's secret": (f"whsec_{key}{key}=", f"{key}{key}="),
         "a bearer token": (f"authorization: bearer {token}", token),
         "a signature in a header": (f"X-Shopify-Hmac-Sha256: {signature}", signature),
         "a signature alone": (signature, signature),

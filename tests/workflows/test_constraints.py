@@ -52,6 +52,31 @@ def negative_count(job: Job) -> None:
     sql("INSERT INTO workflows_worker VALUES ('w', now(), now(), 0, 0, -1)")
 
 
+TOLD = """
+INSERT INTO workflows_webhookendpoint
+       (id, client_id, url, event_types, encrypted_secret, previous_encrypted_secret, disabled_reason)
+SELECT id, client_id, 'https://a.example', '{}', 's', '', '' FROM workflows_job;
+INSERT INTO workflows_event (id, client_id, job_id, type, sequence, body)
+SELECT id, client_id, id, 'job.started', 1, '' FROM workflows_job;
+INSERT INTO workflows_webhookdelivery (id, client_id, event_id, endpoint_id, next_attempt_at)
+SELECT id, client_id, id, id, now() FROM workflows_job;
+INSERT INTO workflows_webhookattempt
+       (delivery_id, number, worker, at, duration_ms, url, request_headers, error, response_excerpt)
+SELECT id, 1, '', now(), 1, '', '{}', '', '' FROM workflows_job;
+"""
+
+
+def told(statement: str) -> Callable[[Job], None]:
+    """Return what breaks a row of a job that an endpoint is told of."""
+    return lambda job: sql(TOLD + statement) and None
+
+
+ANOTHER_EVENT = (
+    "INSERT INTO workflows_event (id, client_id, job_id, type, sequence, body)"
+    " SELECT repeat('0', 26), client_id, job_id, {type}, {sequence}, '' FROM workflows_event"
+)
+
+
 # One way to break each constraint, on an open job that nobody has begun; raw SQL, past all code of ours.
 BREAKS: dict[str, Callable[[Job], None]] = {
     "workflow_time_limit_range": workflow_set("time_limit = '15 minutes 1 second'"),
@@ -74,6 +99,28 @@ BREAKS: dict[str, Callable[[Job], None]] = {
     "job_credits_cost_not_negative": job_set("credits_cost = -1"),
     "output_position_once": output_twice,
     "worker_counts_not_negative": negative_count,
+    "event_type_known": told("UPDATE workflows_event SET type = 'job.lost'"),
+    "event_sequence_is_a_jobs": told("UPDATE workflows_event SET sequence = NULL"),
+    "event_sequence_once": told(ANOTHER_EVENT.format(type="'job.failed'", sequence="sequence")),
+    "event_started_once": told(ANOTHER_EVENT.format(type="type", sequence="sequence + 1")),
+    "endpoint_url_not_empty": told("UPDATE workflows_webhookendpoint SET url = ''"),
+    "endpoint_event_types_known": told("UPDATE workflows_webhookendpoint SET event_types = '{job.lost}'"),
+    "endpoint_disabled_says_why": told("UPDATE workflows_webhookendpoint SET disabled_at = now()"),
+    "endpoint_previous_secret_ends": told("UPDATE workflows_webhookendpoint SET previous_encrypted_secret = 'x'"),
+    "endpoint_deleted_has_no_secret": told("UPDATE workflows_webhookendpoint SET deleted_at = now()"),
+    "delivery_once_per_endpoint": told(
+        "INSERT INTO workflows_webhookdelivery (id, client_id, event_id, endpoint_id, next_attempt_at)"
+        " SELECT repeat('0', 26), client_id, event_id, endpoint_id, now() FROM workflows_webhookdelivery"
+    ),
+    "delivery_waits_or_has_ended": told("UPDATE workflows_webhookdelivery SET delivered_at = now()"),
+    "delivery_under_way_only_while_waiting": told(
+        "UPDATE workflows_webhookdelivery SET next_attempt_at = NULL, gave_up_at = now(), lease_until = now()"
+    ),
+    "delivery_tries_range": told("UPDATE workflows_webhookdelivery SET tries = 1"),
+    "attempt_number_once": told(
+        "INSERT INTO workflows_webhookattempt (delivery_id, number, worker, at, duration_ms, url, request_headers,"
+        " error, response_excerpt) SELECT id, 1, '', now(), 1, '', '{}', '', '' FROM workflows_webhookdelivery"
+    ),
 }
 
 

@@ -10,6 +10,7 @@ from studio_gateway.ids import new_ulid
 from workflows.jobs.policy import attempts_allowed, on_technical_failure
 from workflows.jobs.replays import Once, replayed
 from workflows.models import Job, Workflow
+from workflows.webhooks.events import tell_of_low_credits
 
 
 def submit(
@@ -54,7 +55,8 @@ def submit(
         with transaction.atomic(durable=True):
             log.save(force_insert=True)
             job.save(force_insert=True)
-            ledger.charge(client=client, credits=credits_cost, entry_id=job.charge_id, reference=job.id)
+            if ledger.charge(client=client, credits=credits_cost, entry_id=job.charge_id, reference=job.id):
+                tell_of_low_credits(client)
     except IntegrityError as error:
         if once is None or "job_idempotency_key_once" not in str(error):
             raise

@@ -10,7 +10,8 @@ from django.db.models.functions import Coalesce, Least, Now
 from billing import ledger
 from workflows.jobs.policy import remark
 from workflows.jobs.refunds import CANCELLED, end_in_failure
-from workflows.models import Job, JobEvent, Output
+from workflows.models import Event, Job, JobEvent, Output
+from workflows.webhooks.events import tell_of_job
 
 # A worker that stops heartbeating loses its job after this; another may have it then.
 LEASE = timedelta(seconds=10)
@@ -68,6 +69,8 @@ def claim(*, job_id: str, worker: str) -> Attempt | None:
         job = Job.objects.select_related("client").get(pk=job_id)
         attempt = Attempt(job=job, number=job.attempt)
         attempt.record(JobEvent.Kind.STARTED, remark(job))
+        if attempt.number == 1:
+            tell_of_job(job, type=Event.Type.JOB_STARTED)
     return attempt
 
 
@@ -91,6 +94,7 @@ def succeed(attempt: Attempt, *, outputs: list[Output], summary: dict[str, Any])
             return False
         Output.objects.bulk_create(outputs)
         attempt.record(JobEvent.Kind.SUCCEEDED)
+        tell_of_job(Job.objects.get(pk=attempt.job.pk), type=Event.Type.JOB_SUCCEEDED, outputs=outputs)
         ledger.close_job(client_id=attempt.job.client_id)
     return True
 

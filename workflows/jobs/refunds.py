@@ -5,7 +5,8 @@ from django.db.models.functions import Now
 from billing import ledger
 from studio_gateway.ids import new_ulid
 from workflows.errors import JobNotFound, NotRefundable
-from workflows.models import Job, JobEvent
+from workflows.models import Event, Job, JobEvent
+from workflows.webhooks.events import tell_of_job
 
 CANCELLED = "cancelled"
 
@@ -28,6 +29,7 @@ def end_in_failure(row: QuerySet[Job], *, job: Job, code: str, message: str, ret
         JobEvent.objects.create(
             job=job, kind=JobEvent.Kind.FAILED, attempt=job.attempt, worker=job.worker, detail=f"{code}: {message}"
         )
+        tell_of_job(Job.objects.get(pk=job.pk), type=Event.Type.JOB_FAILED)
         ledger.refund(
             client_id=job.client_id,
             credits=job.credits_cost,
@@ -58,9 +60,11 @@ def refund(*, job_id: str, reason: str, actor: str) -> Job:
                 "it was refunded already" if job.refund_id else "it is still open; it is refunded by itself if it fails"
             )
             raise NotRefundable(job_id=job.pk, why=why)
-        JobEvent.objects.create(
+        job.refresh_from_db()
+        refunded = JobEvent.objects.create(
             job=job, kind=JobEvent.Kind.REFUNDED, attempt=job.attempt, detail=f"by {actor}: {reason}"
         )
+        tell_of_job(job, type=Event.Type.JOB_REFUNDED, at=refunded.at, outputs=list(job.outputs.all()))
         ledger.refund(
             client_id=job.client_id,
             credits=job.credits_cost,
@@ -70,5 +74,4 @@ def refund(*, job_id: str, reason: str, actor: str) -> Job:
             actor=actor,
             closes_job=False,
         )
-    job.refresh_from_db()
     return job
