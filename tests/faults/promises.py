@@ -102,7 +102,8 @@ QUERIES = {
                     WHEN r.client_id <> j.client_id OR r.method <> 'POST' THEN
                       format('logged as %s %s by client %s: %s', r.method, r.path, r.client_id, r.status) END
           FROM workflows_job j
-          FULL JOIN (SELECT * FROM request_logs r WHERE status = 202 AND path NOT LIKE '%/cancel'
+          FULL JOIN (SELECT * FROM request_logs r
+                      WHERE status = 202 AND path NOT LIKE '%/cancel' AND path NOT LIKE '/v1/webhook-%'
                         -- A replay is logged with the job of the request that it repeats.
                         AND NOT EXISTS (SELECT FROM workflows_job t
                                          WHERE t.id = r.job_id AND t.request_id <> r.request_id)) r
@@ -126,6 +127,20 @@ QUERIES = {
         SELECT 'job ' || id, CASE WHEN (ended_at IS NULL) <> (status IN ('NOT_STARTED', 'IN_PROGRESS')) THEN
                  format('%s, and ended at %s', status, ended_at) END
           FROM workflows_job
+    """,
+    # Not a promise by number: clients are told once of each beginning and end, in that order, and of nothing else.
+    "events": """
+        SELECT 'job ' || j.id,
+               CASE WHEN told.types IS DISTINCT FROM happened.types THEN
+                 format('%s happened, and %s was told', happened.types, told.types) END
+          FROM workflows_job j,
+               LATERAL (SELECT array_remove(ARRAY[
+                          CASE WHEN j.attempt > 0 THEN 'job.started' END,
+                          CASE j.status WHEN 'SUCCESS' THEN 'job.succeeded' WHEN 'FAILURE' THEN 'job.failed' END,
+                          CASE WHEN j.status = 'SUCCESS' AND j.refund_id IS NOT NULL THEN 'job.refunded' END],
+                          NULL) AS types) happened,
+               LATERAL (SELECT coalesce(array_agg(e.type::text ORDER BY e.sequence, e.xid), '{}') AS types
+                          FROM workflows_event e WHERE e.job_id = j.id AND e.client_id = j.client_id) told
     """,
 }
 

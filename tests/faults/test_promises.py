@@ -18,7 +18,7 @@ def books(own_database: str) -> Iterator[Books]:
 
 def broken(name: str) -> set[str]:
     found = promises.check(databases.url(name), margin=MARGIN)
-    assert set(found) == {f"P{number}" for number in range(1, 9)}
+    assert set(found) == {*(f"P{number}" for number in range(1, 9)), "events"}
     assert all(promise.counted for promise in found.values())
     return {name for name, promise in found.items() if promise.violations}
 
@@ -33,3 +33,20 @@ def test_a_planted_violation_is_found(books: Books, own_database: str, planted: 
     promise, statement = (MENDED | REPORTED)[planted]
     books.plant(statement)
     assert promise in broken(own_database)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM workflows_event WHERE job_id = '{failure.pk}' AND type = 'job.failed'",
+        "UPDATE workflows_event SET type = 'job.failed' WHERE job_id = '{success.pk}' AND type = 'job.succeeded'",
+        "UPDATE workflows_event SET sequence = 4 WHERE job_id = '{success.pk}' AND type = 'job.started'",
+        "INSERT INTO workflows_event (id, client_id, job_id, type, sequence, body)"
+        " VALUES ('{new}', {client.pk}, '{open.pk}', 'job.started', 1, '')",
+    ],
+)
+def test_what_was_told_and_did_not_happen_is_found_and_what_was_not_told(
+    books: Books, own_database: str, statement: str
+):
+    books.plant(statement)
+    assert broken(own_database) == {"events"}

@@ -12,7 +12,7 @@ from django.db import connection
 from billing import ledger
 from studio_gateway.ids import new_ulid
 from tests.conftest import Shop
-from tests.helpers import claimed, order, sql
+from tests.helpers import claimed, order, post, sql
 from workflows import jobs
 from workflows.models import Job
 
@@ -166,6 +166,14 @@ REPORTED = {
         " WHERE tgrelid = 'billing_ledgerentry'::regclass AND tgname LIKE 'pgtrigger_ledger%'); END $$",
     ),
 }
+
+
+def test_a_webhook_that_is_on_its_way_is_no_order_without_a_job(own_database: str, shop: Shop):
+    endpoint = post(shop, "/v1/webhook-endpoints", {"url": "https://hooks.example"}).json()["endpoint_id"]
+    test = post(shop, f"/v1/webhook-endpoints/{endpoint}/test", b"")
+    replay = post(shop, f"/v1/webhook-deliveries/{test.json()['delivery_id']}/replay", b"")
+    assert (test.status_code, replay.status_code) == (202, 202)
+    assert reconcile()[0] == 0
 
 
 def test_books_in_order_pass(books: Books):
