@@ -400,11 +400,13 @@ def environment(folder: Path) -> dict[str, str]:
 
 def test_the_environment_of_the_page_is_what_the_settings_read_and_shells_too(tmp_path: Path):
     env = environment(tmp_path)
+    bucket = re.findall(r"^(S3_[A-Z_]+)=", block("ini", "S3_BUCKET="), re.MULTILINE)
+    assert len(bucket) == 2
     script = inline("set") + "; env -0"
     said = subprocess.run(["bash", "-euc", script], cwd=tmp_path, env={}, capture_output=True, text=True).stdout
     assert env.items() <= dict(line.split("=", 1) for line in said.split("\0") if line).items()
     read = (ROOT / "studio_gateway" / "settings.py").read_text()
-    for name in {*env, *re.findall(r"`((?:WEB|WORKER)_[A-Z]+)`", PAGE), "PORT", "ALLOWED_HOSTS"}:
+    for name in {*env, *bucket, *re.findall(r"`((?:WEB|WORKER)_[A-Z]+)`", PAGE), "PORT", "ALLOWED_HOSTS"}:
         assert re.search(rf'env[a-z.]*\(\s*"{name}"', read), name
 
 
