@@ -132,9 +132,10 @@ def find(model: type[M], object_id: object) -> M:
         raise Http404 from error
 
 
-def close_dialog(page: str, pk: object) -> HttpResponse:
-    """Answer a dialog's form: send the browser, which posted it in the background, to the page of a row."""
-    return HttpResponse(headers={"HX-Redirect": reverse(f"admin:{page}_change", args=[pk])})
+def close_dialog(page: str, pk: object = None) -> HttpResponse:
+    """Answer a dialog's form: send the browser, which posted it in the background, to a row's page, or to the list."""
+    where = reverse(f"admin:{page}_changelist") if pk is None else reverse(f"admin:{page}_change", args=[pk])
+    return HttpResponse(headers={"HX-Redirect": where})
 
 
 def readable(value: Any, *, depth: int = 0) -> SafeString:

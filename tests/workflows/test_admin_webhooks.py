@@ -6,10 +6,12 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 
+from studio_gateway.encryption import decrypt
 from tests.conftest import Shop
 from tests.console import HOSTILE, messages, signed_in, submit_dialog
 from tests.helpers import post, sql
 from workflows.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from workflows.webhooks.events import MAX_ENDPOINTS
 
 
 @pytest.fixture
@@ -79,3 +81,71 @@ def test_who_may_only_look_cannot_replay(secret: str, django_user_model: Any):
     assert browser.post(f"{page(delivery)}replay/").status_code == 403
     delivery.refresh_from_db()
     assert delivery.status == "failed"
+
+
+def test_staff_make_an_endpoint_and_see_its_secret_once(secret: str, shop: Shop):
+    browser, path = signed_in(), "/admin/workflows/webhookendpoint/make/"
+    good = {"client": shop.client.pk, "url": "https://hooks.example/2", "event_types": ["job.failed"]}
+    for wrong in ({"client": 0}, {"client": 10**6}, {"url": "http://10.0.0.1/"}, {"event_types": ["job.made"]}):
+        assert submit_dialog(browser, path, **{**good, **wrong}).context["form"].errors.keys() == wrong.keys()
+        assert WebhookEndpoint.objects.count() == 1
+    answer = submit_dialog(browser, path, **good)
+    made = WebhookEndpoint.objects.latest("pk")
+    assert answer.headers["HX-Redirect"] == f"{page(made)}change/"
+    assert (made.client_id, made.url, made.event_types) == (shop.client.pk, "https://hooks.example/2", ["job.failed"])
+    (said,) = messages(browser)
+    assert decrypt(made.encrypted_secret) == said.rpartition(" ")[2]
+    assert said.rpartition(" ")[2] not in browser.get(f"{page(made)}change/").content.decode()
+    for _ in range(MAX_ENDPOINTS - 1):
+        submit_dialog(browser, path, **good)
+    assert WebhookEndpoint.objects.count() == MAX_ENDPOINTS
+    assert str(MAX_ENDPOINTS) in messages(browser)[-1]
+
+
+def test_staff_change_test_rotate_disable_enable_and_delete_an_endpoint(secret: str):
+    browser, endpoint = signed_in(), WebhookEndpoint.objects.get()
+
+    def act(name: str, **fields: object) -> str:
+        submit_dialog(browser, f"{page(endpoint)}{name}/", **fields)
+        endpoint.refresh_from_db()
+        return messages(browser)[-1]
+
+    def offered() -> set[str]:
+        text = browser.get(f"{page(endpoint)}change/").content.decode()
+        names = ("edit", "send_test", "rotate", "enable", "disable", "remove")
+        return {name for name in names if f"{endpoint.pk}/{name.replace('_', '-')}" in text or f"/{name}/" in text}
+
+    assert offered() == {"edit", "send_test", "rotate", "disable", "remove"}
+    form = browser.get(f"{page(endpoint)}edit/").context["form"]
+    assert (form["url"].value(), form["event_types"].value()) == (endpoint.url, [])
+    assert act("edit", url="https://hooks.example/3", event_types=["job.refunded"]) == "Changed."
+    assert (endpoint.url, endpoint.event_types) == ("https://hooks.example/3", ["job.refunded"])
+    assert act("send_test") == "Sent a test."
+    assert WebhookDelivery.objects.filter(next_attempt_at__isnull=False).count() == 1
+    new = act("rotate").rpartition(" ")[2]
+    assert (decrypt(endpoint.encrypted_secret), decrypt(endpoint.previous_encrypted_secret)) == (new, secret)
+    assert act("disable") == "Disabled."
+    assert (endpoint.disabled_reason, offered()) == ("Staff disabled it.", {"edit", "rotate", "enable", "remove"})
+    assert "is disabled" in act("send_test")
+    assert act("enable") == "Enabled."
+    assert endpoint.disabled_at is None
+    assert act("remove") == "Deleted."
+    assert (endpoint.disabled_reason, endpoint.encrypted_secret) == ("Staff deleted it.", "")
+    assert offered() == set()
+    said = [entry.change_message for entry in LogEntry.objects.order_by("pk")]
+    assert said == ["Changed", "Sent a test", "Rotated its secret", "Disabled", "Enabled", "Deleted"]
+
+
+def test_who_may_only_look_changes_no_endpoint_and_no_get_does(secret: str, django_user_model: Any):
+    browser, endpoint = signed_in(), WebhookEndpoint.objects.get()
+    paths = [f"{page(endpoint)}{name}/" for name in ("edit", "send_test", "rotate", "enable", "disable", "remove")]
+    paths.append("/admin/workflows/webhookendpoint/make/")
+    before = list(WebhookEndpoint.objects.values())
+    for path in paths:
+        assert browser.get(path).status_code == 200
+    viewer = django_user_model.objects.create_user("eve", is_staff=True)
+    viewer.user_permissions.add(Permission.objects.get(codename="view_webhookendpoint"))
+    browser.force_login(viewer)
+    for path in paths:
+        assert (browser.get(path).status_code, browser.post(path).status_code) == (403, 403), path
+    assert list(WebhookEndpoint.objects.values()) == before

@@ -1,24 +1,83 @@
 import json
+from collections.abc import Callable
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, RadioFilter
+from unfold.dataclasses import UnfoldAction
 from unfold.decorators import action, display
+from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminTextInputWidget,
+)
 
+from billing.models import Client
 from studio_gateway.admin import RecordAdmin, RecordInline, close_dialog, find, label, link, list_link, readable
 from studio_gateway.errors import DomainError
-from workflows.webhooks import deliveries
+from workflows.errors import BadWebhookURL
+from workflows.webhooks import deliveries, endpoints
+from workflows.webhooks.addresses import parse
 from workflows.webhooks.listing import STATES
-from workflows.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from workflows.webhooks.models import (
+    MAX_URL,
+    TYPES_TO_ASK_FOR,
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
 
 COLOURS = {
     **{"pending": "info", "delivered": "success", "failed": "danger"},
     **{"enabled": "success", "failing": "warning", "disabled": "danger"},
 }
+
+
+class EndpointForm(BaseDialogForm):
+    url = forms.CharField(label="URL", max_length=MAX_URL, widget=UnfoldAdminTextInputWidget)
+    event_types = forms.MultipleChoiceField(
+        required=False,
+        choices=[(name, name) for name in TYPES_TO_ASK_FOR],
+        help_text="None: all of them.",
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+    )
+
+    @property
+    def wanted(self) -> dict[str, Any]:
+        return {name: self.cleaned_data[name] for name in ("url", "event_types")}
+
+    def clean_url(self) -> str:
+        url = str(self.cleaned_data["url"])
+        try:
+            parse(url)
+        except BadWebhookURL as error:
+            raise forms.ValidationError(str(error)) from error
+        return url
+
+
+class NewEndpointForm(EndpointForm):
+    client = forms.IntegerField(label="Client number", min_value=1, widget=UnfoldAdminIntegerFieldWidget)
+
+    field_order = ("client", "url", "event_types")
+
+    def clean_client(self) -> Client:
+        client = Client.objects.filter(pk=self.cleaned_data["client"]).first()
+        if client is None:
+            raise forms.ValidationError("There is no such client.")
+        return client
+
+
+class ChangeEndpointForm(EndpointForm):
+    def __init__(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> None:
+        super().__init__(request, object_id, *args, **kwargs)
+        endpoint = find(WebhookEndpoint, object_id)
+        self.initial |= {"url": endpoint.url, "event_types": endpoint.event_types}
 
 
 @admin.register(WebhookEndpoint)
@@ -35,6 +94,8 @@ class WebhookEndpointAdmin(RecordAdmin):
         *("previous_secret_until", "deleted_at", "more"),
     ]
     readonly_fields = ["state", "more"]
+    actions_list = ["make"]
+    actions_detail = ["edit", "send_test", "rotate", "enable", "disable", "remove"]
 
     @display(description="State")
     def state(self, endpoint: WebhookEndpoint) -> SafeString:
@@ -47,6 +108,130 @@ class WebhookEndpointAdmin(RecordAdmin):
     @display(description="See also")
     def more(self, endpoint: WebhookEndpoint) -> SafeString:
         return list_link("workflows_webhookdelivery", "Deliveries", endpoint__id__exact=endpoint.pk)
+
+    def has_act_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return request.user.has_perm("workflows.change_webhookendpoint")
+
+    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[UnfoldAction]:
+        endpoint = find(WebhookEndpoint, object_id)
+        if endpoint.deleted_at is not None:
+            return []
+        hidden = [self.enable] if endpoint.disabled_at is None else [self.disable, self.send_test]
+        return [offered for offered in super().get_actions_detail(request, object_id) if offered.method not in hidden]
+
+    @action(
+        description="Make an endpoint",
+        icon="add",
+        variant=ActionVariant.PRIMARY,
+        permissions=["act"],
+        dialog={
+            "title": "Make a webhook endpoint",
+            "description": "Its secret is shown once, on the page that follows, and cannot be had again.",
+            "form_class": NewEndpointForm,
+            "form_submit_text": "Make endpoint",
+        },
+    )
+    def make(self, request: HttpRequest, form: NewEndpointForm) -> HttpResponse:
+        try:
+            endpoint, secret = endpoints.create(client=form.cleaned_data["client"], **form.wanted)
+        except DomainError as error:
+            messages.error(request, str(error))
+            return close_dialog("workflows_webhookendpoint")
+        self.log_addition(request, endpoint, "Made")
+        messages.success(request, f"The new endpoint's secret, shown this once: {secret}")
+        return close_dialog("workflows_webhookendpoint", endpoint.pk)
+
+    @action(
+        description="Change",
+        icon="edit",
+        permissions=["act"],
+        dialog={"title": "Change this endpoint", "form_class": ChangeEndpointForm, "form_submit_text": "Change"},
+    )
+    def edit(self, request: HttpRequest, form: ChangeEndpointForm, object_id: str) -> HttpResponse:
+        return self._act(request, object_id, "Changed", lambda **which: endpoints.change(**which, **form.wanted))
+
+    @action(
+        description="Send a test",
+        icon="send",
+        permissions=["act"],
+        dialog={
+            "title": "Send a test",
+            "description": "An event `endpoint.test`, which says nothing, is sent there now.",
+            "form_submit_text": "Send",
+        },
+    )
+    def send_test(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
+        return self._act(request, object_id, "Sent a test", endpoints.send_test)
+
+    @action(
+        description="Rotate secret",
+        icon="key",
+        permissions=["act"],
+        dialog={
+            "title": "Give this endpoint a new secret",
+            "description": "It is shown once, on the page that follows. For a day the old one signs too.",
+            "form_submit_text": "Rotate",
+        },
+    )
+    def rotate(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
+        def rotated(**which: Any) -> str:
+            return f"The new secret, shown this once: {endpoints.rotate_secret(**which)[1]}"
+
+        return self._act(request, object_id, "Rotated its secret", rotated)
+
+    @action(
+        description="Enable",
+        icon="check_circle",
+        permissions=["act"],
+        dialog={
+            "title": "Enable this endpoint",
+            "description": "It is sent what happens from now on. What it missed can be replayed.",
+            "form_submit_text": "Enable",
+        },
+    )
+    def enable(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
+        return self._act(request, object_id, "Enabled", lambda **which: endpoints.change(**which, enabled=True))
+
+    @action(
+        description="Disable",
+        icon="block",
+        permissions=["act"],
+        dialog={
+            "title": "Disable this endpoint",
+            "description": "It is sent nothing more, and what waits for it is given up.",
+            "form_submit_text": "Disable",
+        },
+    )
+    def disable(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
+        return self._act(
+            request, object_id, "Disabled", lambda **which: endpoints.change(**which, enabled=False, by="Staff")
+        )
+
+    @action(
+        description="Delete",
+        icon="delete",
+        variant=ActionVariant.DANGER,
+        permissions=["act"],
+        dialog={
+            "title": "Delete this endpoint",
+            "description": "Its client sees it no more, and its secret is gone. Its deliveries stay here.",
+            "form_submit_text": "Delete",
+        },
+    )
+    def remove(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
+        return self._act(request, object_id, "Deleted", lambda **which: endpoints.delete(**which, by="Staff"))
+
+    def _act(self, request: HttpRequest, object_id: str, done: str, call: Callable[..., Any]) -> HttpResponse:
+        """Do what a dialog asked for; a text that comes of it is shown."""
+        endpoint = find(WebhookEndpoint, object_id)
+        try:
+            said = call(client=endpoint.client, endpoint_id=endpoint.pk)
+        except DomainError as error:
+            messages.error(request, str(error))
+        else:
+            self.log_change(request, endpoint, done)
+            messages.success(request, said if isinstance(said, str) else f"{done}.")
+        return close_dialog("workflows_webhookendpoint", endpoint.pk)
 
 
 class StateFilter(RadioFilter):

@@ -54,6 +54,7 @@ def change(
     url: str | None = None,
     event_types: Sequence[str] | None = None,
     enabled: bool | None = None,
+    by: str = "Its client",
 ) -> WebhookEndpoint:
     """Change what is given of an endpoint. To enable one lets it begin afresh; what it missed can be replayed.
 
@@ -69,18 +70,18 @@ def change(
         if event_types is not None:
             row.update(event_types=list(dict.fromkeys(event_types)))
         if enabled is False:
-            disable(row, reason="Its client disabled it.")
+            disable(row, reason=f"{by} disabled it.")
         if enabled:
             row.update(disabled_at=None, disabled_reason="", failing_since=None)
     return find(client=client, endpoint_id=endpoint_id)
 
 
-def delete(*, client: Client, endpoint_id: str) -> None:
+def delete(*, client: Client, endpoint_id: str, by: str = "Its client") -> None:
     """Delete an endpoint and its secrets; what it was sent can still be read. Raises EndpointNotFound."""
     with transaction.atomic(durable=True):
         find(client=client, endpoint_id=endpoint_id)
         row = endpoints_of(client).filter(pk=endpoint_id)
-        disable(row, reason="Its client deleted it.")
+        disable(row, reason=f"{by} deleted it.")
         row.update(deleted_at=Now(), encrypted_secret="", previous_encrypted_secret="", previous_secret_until=None)
 
 
