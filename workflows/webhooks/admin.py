@@ -90,10 +90,10 @@ class WebhookEndpointAdmin(RecordAdmin):
     search_help_text = "Endpoint id or client"
     # Without its secrets.
     fields = [
-        *("state", "client", "url", "event_types", "created_at", "failing_since", "disabled_at", "disabled_reason"),
+        *("state", "client", "url", "asked_for", "created_at", "failing_since", "disabled_at", "disabled_reason"),
         *("previous_secret_until", "deleted_at", "more"),
     ]
-    readonly_fields = ["state", "more"]
+    readonly_fields = ["state", "asked_for", "more"]
     actions_list = ["make"]
     actions_detail = ["edit", "send_test", "rotate", "enable", "disable", "remove"]
 
@@ -104,6 +104,10 @@ class WebhookEndpointAdmin(RecordAdmin):
         if endpoint.disabled_at is not None:
             return label("disabled", COLOURS)
         return label("enabled" if endpoint.failing_since is None else "failing", COLOURS)
+
+    @display(description="Event types")
+    def asked_for(self, endpoint: WebhookEndpoint) -> str:
+        return ", ".join(endpoint.event_types) or "all"
 
     @display(description="See also")
     def more(self, endpoint: WebhookEndpoint) -> SafeString:
