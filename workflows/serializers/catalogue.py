@@ -2,6 +2,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from workflows.engines.formats import CHOICES
+
 
 class Seconds(serializers.Field[Any, Any, Any, Any]):
     """A duration, as a number of seconds."""
@@ -33,6 +35,11 @@ class WorkflowSerializer(serializers.Serializer[Any]):
     max_attempts = serializers.IntegerField(source="workflow.max_attempts", help_text="Attempts that a job may have.")
     deadline_seconds = Seconds(
         source="workflow.deadline", help_text="How long after its order a job that is still open fails, refunded."
+    )
+    output_format = serializers.ChoiceField(
+        source="workflow.output_format",
+        choices=CHOICES,
+        help_text="What its images are stored as where the order does not say.",
     )
     prices = PriceSerializer(many=True, help_text="What it costs, the widest rule first.")
 
