@@ -2,8 +2,6 @@ from typing import Any
 
 from rest_framework import serializers
 
-from workflows.engines.formats import CHOICES
-
 
 class Seconds(serializers.Field[Any, Any, Any, Any]):
     """A duration, as a number of seconds."""
@@ -36,10 +34,9 @@ class WorkflowSerializer(serializers.Serializer[Any]):
     deadline_seconds = Seconds(
         source="workflow.deadline", help_text="How long after its order a job that is still open fails, refunded."
     )
-    output_format = serializers.ChoiceField(
+    output_format = serializers.CharField(
         source="workflow.output_format",
-        choices=CHOICES,
-        help_text="What its images are stored as where the order does not say.",
+        help_text="`png`, `webp` or `jpeg`: what its images are stored as where the order does not say.",
     )
     prices = PriceSerializer(many=True, help_text="What it costs, the widest rule first.")
 

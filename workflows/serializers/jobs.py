@@ -12,7 +12,7 @@ class OutputSerializer(serializers.Serializer[Any]):
     """One file that a job made."""
 
     name = serializers.CharField(
-        help_text="File name, unique in its job; made of the order's `display_name` if it has one. Its URL ends with it."
+        help_text="File name, unique in its job, made of the order's `display_name` if it has one; the URL ends so."
     )
     url = serializers.CharField(
         help_text="Where to GET the file, without a key; signed, and good for half an hour at least."
