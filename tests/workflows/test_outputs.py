@@ -54,9 +54,10 @@ def photo(shop: Shop, size: tuple[int, int] = (600, 500)) -> str:
 
 
 def cut_out(shop: Shop, size: tuple[int, int]) -> str:
-    """Put one round item there that is cut out already, and reaches almost from side to side."""
+    """Put one item there, with round corners, that is cut out already and reaches almost from side to side."""
     image, (width, height) = Image.new("RGBA", size), size
-    ImageDraw.Draw(image).ellipse((width * 0.01, height * 0.1, width * 0.99, height * 0.9), fill=(255, 240, 200))
+    box = (width * 0.01, height * 0.1, width * 0.99, height * 0.9)
+    ImageDraw.Draw(image).rounded_rectangle(box, radius=height // 4, fill=(255, 240, 200))
     return put(shop, image)
 
 
