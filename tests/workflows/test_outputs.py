@@ -2,6 +2,9 @@
 
 import hashlib
 import io
+import os
+import subprocess
+import sys
 import time
 import urllib.parse
 import urllib.request
@@ -17,7 +20,7 @@ from PIL import Image, ImageCms, ImageDraw
 
 from billing.keys import create_key
 from tests.conftest import Shop
-from tests.gateway import Gateway, eventually
+from tests.gateway import ROOT, Gateway, eventually
 from tests.helpers import SPEC, claimed, get, order, output, post
 from tests.s3 import Bucket
 from workflows import jobs
@@ -311,6 +314,14 @@ def test_files_are_served_with_their_type_and_to_head_without_a_body(gateway: Ga
     path = output["thumbnail_url"].partition("?")[0]
     assert gateway.call("GET", f"{path}?{output['url'].partition('?')[2]}").status == 404
     assert gateway.call("GET", path).status == 404
+
+
+def test_the_types_of_files_hang_on_no_table_of_the_machine():
+    setup = "import mimetypes; mimetypes.knownfiles.clear(); import django; django.setup(); import workflows.storage"
+    code = f"{setup}; print(*[mimetypes.guess_type(f'a.{{name}}')[0] for name in ('png', 'webp', 'jpg')])"
+    env = {**os.environ, "DJANGO_SETTINGS_MODULE": "studio_gateway.settings"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
+    assert done.stdout.split() == ["image/png", "image/webp", "image/jpeg"], done.stderr
 
 
 def test_the_thumbnail_of_a_cut_out_keeps_its_alpha_without_a_dark_fringe(gateway: Gateway, shop: Shop):
