@@ -330,7 +330,7 @@ class Output(models.Model):
         return default_storage.url(self.thumbnail_key) if self.thumbnail_key else None
 
     @property
-    def keys(self) -> list[str]:
+    def storage_keys(self) -> list[str]:
         """All that it has in storage."""
         return [key for key in (self.key, self.thumbnail_key) if key]
 

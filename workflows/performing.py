@@ -191,7 +191,7 @@ def _drop(stored: list[Output]) -> None:
     for output in stored:
         if output.key in kept:
             continue
-        for key in output.keys:
+        for key in output.storage_keys:
             try:
                 default_storage.delete(key)
             except OSError as error:
