@@ -53,8 +53,9 @@ class Shop:
             return
         folder = self.folder / job["workflow"]
         folder.mkdir(parents=True, exist_ok=True)
-        for old in folder.glob("*.png"):
-            old.unlink()
+        for old in folder.iterdir():
+            if old.suffix in (".png", ".webp", ".jpg"):
+                old.unlink()
         for output in job["outputs"]:
             (folder / output["name"]).write_bytes(self._fetch(output["url"]))
             self._say(f"  saved {folder / output['name']}  {output['width']}×{output['height']}")

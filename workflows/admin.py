@@ -71,9 +71,10 @@ class OutputInline(RecordInline):
     @display(description="Image")
     def image(self, output: Output) -> SafeString:
         return format_html(
-            '<a href="{0}" target="_blank"><img src="{0}" alt="{1}" class="thumbnail" loading="lazy"></a>',
+            '<a href="{0}" target="_blank"><img src="{2}" alt="{1}" class="thumbnail" loading="lazy"></a>',
             output.url,
             output.name,
+            output.thumbnail_url or output.url,
         )
 
     @display(description="File")
@@ -236,10 +237,10 @@ class JobAdmin(RecordAdmin):
 
 @admin.register(Workflow)
 class WorkflowAdmin(ModelAdmin):
-    list_display = ["name", "summary", "enabled", "time_limit", "max_attempts", "deadline"]
+    list_display = ["name", "summary", "enabled", "time_limit", "max_attempts", "deadline", "output_format"]
     search_fields = ["name", "summary"]
     search_help_text = "Name or summary"
-    fields = ["name", "summary", "enabled", "time_limit", "max_attempts", "deadline"]
+    fields = ["name", "summary", "enabled", "time_limit", "max_attempts", "deadline", "output_format"]
     # It is joined to its code by name, and a row without code is nothing to order.
     readonly_fields = ["name"]
 

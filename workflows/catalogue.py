@@ -13,6 +13,7 @@ from typing import Any
 from billing.models import Client
 from studio_gateway.api.fields import StrictSerializer
 from workflows.engines.base import BUILT_IN, EngineError, Result, UnknownModel, engine_name, quoted
+from workflows.engines.formats import DEFAULT, output_format
 from workflows.engines.sizes import PIXEL_CLASSES, RATIOS, parse_size
 from workflows.serializers import BackgroundGeneratorRequest, ExtractTrialItemsRequest
 from workflows.storage import check_trial_image, read_trial_image
@@ -111,6 +112,7 @@ def _background_faults(client: Client, spec: dict[str, Any]) -> Iterator[Fault]:
 def _extract_faults(client: Client, spec: dict[str, Any]) -> Iterator[Fault]:
     with contextlib.suppress(OSError):  # storage that is away says nothing of the value
         yield from _fault(("trial_image",), check_trial_image, client=client, key=spec["trial_image"])
+    yield from _fault(("runtime_config", "output_format"), output_format, spec=spec, default=DEFAULT)
 
 
 def _render_background(order: Order) -> Result:
@@ -128,7 +130,7 @@ def _extract_items(order: Order) -> Result:
 
 
 NO_EVALUATION = "It does not evaluate what it made: eval_enabled changes nothing."
-NO_CONFIG = "runtime_config changes nothing; the job's summary lists what was not used."
+NO_CONFIG = "Of runtime_config it knows output_format alone; the job's summary lists what was not used."
 
 DEFINITIONS = {
     definition.name: definition

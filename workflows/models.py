@@ -11,6 +11,7 @@ from django.db.models.functions import Greatest, Now
 
 from billing.models import Client, LedgerEntry, raises_configuration_version
 from studio_gateway.ids import ULIDField, new_ulid
+from workflows.engines import formats
 from workflows.engines.base import BUILT_IN, engine_name
 from workflows.webhooks.models import Event, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
@@ -47,6 +48,13 @@ class Workflow(models.Model):
         validators=[MinValueValidator(timedelta(seconds=1)), MaxValueValidator(LONGEST_DEADLINE)],
         help_text="How long after accept a job that is still open fails and is refunded, at most a day.",
     )
+    output_format = models.CharField(
+        max_length=4,
+        choices=formats.CHOICES,
+        default=formats.DEFAULT,
+        db_default=formats.DEFAULT,
+        help_text="What images of new orders are stored as where the order does not say. JPEG has no transparency.",
+    )
 
     class Meta:
         constraints = [
@@ -57,6 +65,9 @@ class Workflow(models.Model):
             models.CheckConstraint(name="workflow_max_attempts_range", condition=Q(max_attempts__range=(1, 20))),
             models.CheckConstraint(
                 name="workflow_deadline_range", condition=Q(deadline__range=(timedelta(seconds=1), LONGEST_DEADLINE))
+            ),
+            models.CheckConstraint(
+                name="workflow_output_format_known", condition=Q(output_format__in=list(formats.FORMATS))
             ),
         ]
         triggers = [raises_configuration_version()]
@@ -115,6 +126,10 @@ class Job(models.Model):
         choices=OnTechnicalFailure.choices,
         default=OnTechnicalFailure.RETRY,
         db_default=OnTechnicalFailure.RETRY,
+    )
+    # Its workflow's as it was at accept, like its limits: what every attempt makes unless the spec says otherwise.
+    output_format = models.CharField(
+        max_length=4, choices=formats.CHOICES, default=formats.DEFAULT, db_default=formats.DEFAULT
     )
     # The built-in engine has taken over from the one that was ordered.
     fell_back = models.BooleanField(default=False, db_default=False)
@@ -177,6 +192,9 @@ class Job(models.Model):
             models.CheckConstraint(
                 name="job_on_technical_failure_known",
                 condition=Q(on_technical_failure__in=["retry", "fail", "fallback"]),
+            ),
+            models.CheckConstraint(
+                name="job_output_format_known", condition=Q(output_format__in=list(formats.FORMATS))
             ),
             models.CheckConstraint(
                 name="job_fell_back_as_asked", condition=Q(fell_back=False) | Q(on_technical_failure="fallback")
@@ -275,12 +293,13 @@ class JobEvent(models.Model):
 
 
 class Output(models.Model):
-    """One file that a job made, in storage under `key`."""
+    """One file that a job made, in storage under `key`, with a thumbnail unless it is from before there were any."""
 
     job = models.ForeignKey(Job, on_delete=models.PROTECT, related_name="outputs", db_index=False)
     position = models.SmallIntegerField()
     name = models.CharField(max_length=100)
     key = models.CharField(max_length=300, unique=True)
+    thumbnail_key = models.CharField(max_length=300, blank=True, db_default="")
     content_type = models.CharField(max_length=100)
     size = models.IntegerField(help_text="Bytes.")
     sha256 = models.CharField(max_length=64)
@@ -290,7 +309,12 @@ class Output(models.Model):
 
     class Meta:
         ordering = ["position"]
-        constraints = [models.UniqueConstraint(name="output_position_once", fields=["job", "position"])]
+        constraints = [
+            models.UniqueConstraint(name="output_position_once", fields=["job", "position"]),
+            models.UniqueConstraint(
+                name="output_thumbnail_key_once", fields=["thumbnail_key"], condition=~Q(thumbnail_key="")
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -299,6 +323,16 @@ class Output(models.Model):
     def url(self) -> str:
         """A signed URL that expires."""
         return default_storage.url(self.key)
+
+    @property
+    def thumbnail_url(self) -> str | None:
+        """Another, of its thumbnail if there is one."""
+        return default_storage.url(self.thumbnail_key) if self.thumbnail_key else None
+
+    @property
+    def storage_keys(self) -> list[str]:
+        """All that it has in storage."""
+        return [key for key in (self.key, self.thumbnail_key) if key]
 
 
 class Worker(models.Model):

@@ -14,10 +14,12 @@ from ulid import ULID
 
 from workflows import jobs
 from workflows.catalogue import DEFINITIONS, Order
-from workflows.engines.base import EngineError, File, Stopped
+from workflows.engines.base import EngineError, Picture, Stopped
+from workflows.engines.formats import Format, check_sides, output_format
 from workflows.jobs import Attempt
 from workflows.jobs.attempts import LEASE_GRACE
 from workflows.models import Output
+from workflows.naming import output_name, thumbnail_name
 from workflows.storage import output_key
 
 logger = logging.getLogger(__name__)
@@ -88,8 +90,7 @@ def _perform(attempt: Attempt) -> None:
     stored: list[Output] = []
     try:
         with Heartbeat(attempt) as heartbeat:
-            from workflows.engines.samples import as_sample
-
+            format = output_format(job.spec, default=job.output_format)
             engine = DEFINITIONS[job.workflow].engine(job.engine)
             # The same for each attempt of a job: a second one makes what the first would have made.
             seed = int(ULID.from_str(job.pk))
@@ -101,9 +102,16 @@ def _perform(attempt: Attempt) -> None:
                 checkpoint=heartbeat.checkpoint,
             )
             result = engine(order)
-            for file in result.files:
+            for picture in result.pictures:
                 heartbeat.checkpoint()
-                _store(attempt, as_sample(file) if job.is_test else file, stored)
+                name = output_name(
+                    display_name=job.spec.get("display_name", ""),
+                    given=picture.name,
+                    number=len(stored) + 1,
+                    of=len(result.pictures),
+                    extension=format.extension,
+                )
+                _store(attempt, picture, stored, name=name, format=format)
             if jobs.succeed(attempt, outputs=stored, summary=result.summary):
                 return
         jobs.give_up(attempt)
@@ -136,23 +144,41 @@ def _perform(attempt: Attempt) -> None:
     _drop(stored)
 
 
-def _store(attempt: Attempt, file: File, stored: list[Output]) -> None:
-    """Store a file, as the next of `stored`: before it is written, so that half a file is found there too."""
-    job, position = attempt.job, len(stored)
+def _store(attempt: Attempt, picture: Picture, stored: list[Output], *, name: str, format: Format) -> None:
+    """Store a picture and its thumbnail, as the next of `stored`: before they are written, so that half a file is found
+    there too.
+
+    Raises TooLongForFormat, also for a picture of which a sample alone is stored: a test fails as its order would.
+    """
+    from workflows.engines.encoding import encode, thumbnail, without_alpha
+    from workflows.engines.samples import as_sample
+
+    job = attempt.job
+    check_sides(width=picture.width, height=picture.height, format=format)
+    if job.is_test:
+        picture = as_sample(picture)
+    pixels = picture.pixels if format.has_alpha else without_alpha(picture.pixels)
+    data = encode(pixels, format=format)
+    key, thumbnail_key = (
+        output_key(client_id=job.client_id, job_id=job.pk, attempt=attempt.number, name=each)
+        for each in (name, thumbnail_name(name))
+    )
     output = Output(
         job=job,
-        position=position,
-        name=file.name,
-        key=output_key(client_id=job.client_id, job_id=job.pk, attempt=attempt.number, name=file.name),
-        content_type=file.content_type,
-        size=len(file.data),
-        sha256=hashlib.sha256(file.data).hexdigest(),
-        width=file.width,
-        height=file.height,
-        details=file.details,
+        position=len(stored),
+        name=name,
+        key=key,
+        thumbnail_key=thumbnail_key,
+        content_type=format.content_type,
+        size=len(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+        width=picture.width,
+        height=picture.height,
+        details=picture.details,
     )
     stored.append(output)
-    output.key = default_storage.save(output.key, ContentFile(file.data))
+    output.key = default_storage.save(key, ContentFile(data))
+    output.thumbnail_key = default_storage.save(thumbnail_key, ContentFile(thumbnail(pixels)))
 
 
 def _drop(stored: list[Output]) -> None:
@@ -165,7 +191,8 @@ def _drop(stored: list[Output]) -> None:
     for output in stored:
         if output.key in kept:
             continue
-        try:
-            default_storage.delete(output.key)
-        except OSError as error:
-            logger.warning("orphan %s could not be deleted: %s", output.key, error)
+        for key in output.storage_keys:
+            try:
+                default_storage.delete(key)
+            except OSError as error:
+                logger.warning("orphan %s could not be deleted: %s", key, error)

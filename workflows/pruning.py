@@ -56,8 +56,10 @@ def _without_output(files: list[_File]) -> list[str]:
     # In this order: the files were there before the jobs are read, and of a job that has ended all outputs are.
     jobs = Job.objects.only("status", "attempt").in_bulk([file.job_id for file in files])
     over = [file for file in files if (job := jobs.get(file.job_id)) and _is_over(job, file.attempt)]
-    kept = set(Output.objects.filter(key__in=[file.key for file in over]).values_list("key", flat=True))
-    return [file.key for file in over if file.key not in kept]
+    keys = [file.key for file in over]
+    kept = set(Output.objects.filter(key__in=keys).values_list("key", flat=True))
+    kept |= set(Output.objects.filter(thumbnail_key__in=keys).values_list("thumbnail_key", flat=True))
+    return [key for key in keys if key not in kept]
 
 
 def _is_over(job: Job, attempt: int) -> bool:

@@ -31,7 +31,7 @@ def test_a_job_is_found_by_its_request_looked_at_and_refunded_once(gateway: Gate
     expect(staff.get_by_text("SUCCESS", exact=True)).to_be_visible()
     image = staff.locator("img.thumbnail")
     image.scroll_into_view_if_needed()
-    staff.wait_for_function("document.querySelector('img.thumbnail').naturalWidth == 512")
+    staff.wait_for_function("document.querySelector('img.thumbnail').naturalWidth == 320")
 
     button(staff, "refund").click()
     dialog = staff.locator("#dialog")

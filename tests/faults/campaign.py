@@ -202,16 +202,16 @@ class Campaign:
         return Rows({job["id"]: job for job in jobs}, dict(logged))
 
     def _files(self) -> tuple[Promise, int]:
-        """Check that every output is in storage, whole; count what else jobs left there.
+        """Check that every output is in storage, whole, with its thumbnail; count what else jobs left there.
 
         That is what a killed worker had stored, and what one did not delete whose commit went unanswered.
         """
         storage = self.site.data_dir / "storage"
         outputs = dict(self.site.postgres.run("SELECT key, size FROM workflows_output"))
+        thumbnails = {key for (key,) in self.site.postgres.run("SELECT thumbnail_key FROM workflows_output")}
         there = {str(path.relative_to(storage)): path.stat().st_size for path in storage.rglob("jobs/**/*.*")}
-        return Promise(len(outputs), [key for key, size in outputs.items() if there.get(key) != size]), len(
-            there.keys() - outputs.keys()
-        )
+        broken = [key for key, size in outputs.items() if there.get(key) != size] + sorted(thumbnails - there.keys())
+        return Promise(len(outputs), broken), len(there.keys() - outputs.keys() - thumbnails)
 
     def _end(self) -> list[str]:
         try:

@@ -141,7 +141,7 @@ class PlantJob:
         job = self.ended(seconds=seconds)
         assert (job.status, job.attempt, job.error_code) == (Job.Status.SUCCESS, attempt, "")
         assert job.refund_id is None
-        keys = list(job.outputs.values_list("key", flat=True))
+        keys = [key for output in job.outputs.all() for key in output.storage_keys]
         assert keys and all(f"/{job.pk}/{attempt}/" in key for key in keys)
         assert all((self.gateway.data_dir / "storage" / key).stat().st_size for key in keys)
 

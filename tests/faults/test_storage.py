@@ -76,7 +76,7 @@ def test_a_job_that_finds_the_disk_full_leaves_no_half_a_file_and_is_done_once_t
     # The limit stands in for the disk: the kernel writes as much as there is room for, and then refuses.
     room = 20
     workers = crew(plant).workers
-    job = PlantJob(plant, shop, files=2)
+    job = PlantJob(plant, shop, pictures=2)
     job.running()
     before = workers[0].rlimit(psutil.RLIMIT_FSIZE)
     for worker in workers:
@@ -87,4 +87,4 @@ def test_a_job_that_finds_the_disk_full_leaves_no_half_a_file_and_is_done_once_t
     for worker in workers:
         worker.rlimit(psutil.RLIMIT_FSIZE, before)
     job.succeeded(attempt=2)
-    assert len(job.files()) == 2
+    assert len(job.files()) == 4  # each with its thumbnail

@@ -170,7 +170,7 @@ def test_sigterm_ends_a_worker_whose_monitor_took_the_results_lock_with_it(plant
 
 def test_a_worker_stopped_past_its_lease_and_woken_finds_its_result_dropped(plant: Gateway, shop: Shop):
     crew(plant)
-    job = PlantJob(plant, shop, files=3000)
+    job = PlantJob(plant, shop, pictures=1500)  # each with its thumbnail
     job.running()
     sleeper = psutil.Process(job.pids[0])
     job.go()

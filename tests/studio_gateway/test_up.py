@@ -101,7 +101,7 @@ def test_the_demo_uses_the_gateway_that_runs_and_leaves_the_images(up: Up):
     assert f"The gateway answers at http://127.0.0.1:{up.port}" in demo.stdout
     assert "trial_image_not_found" in demo.stdout
     assert "charged 8, refunded 3" in demo.stdout
-    backdrop = Image.open(up.data_dir / "demo" / "background-generator" / "background.png")
+    backdrop = Image.open(up.data_dir / "demo" / "background-generator" / "spring-catalogue.png")
     assert backdrop.width < backdrop.height
     items = sorted((up.data_dir / "demo" / "extract").glob("item-*.png"))
     assert len(items) >= 4

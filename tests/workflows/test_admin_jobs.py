@@ -147,9 +147,12 @@ def test_the_page_costs_the_same_for_one_output_and_for_many(db, shop: Shop, dja
 
 def test_a_workflow_is_switched_off_and_none_is_added_or_deleted(db):
     browser, path = signed_in(), "/admin/workflows/workflow/extract/change/"
-    sent = {"name": "renamed", "summary": "s", "time_limit": "00:01:00", "max_attempts": "2", "deadline": "00:10:00"}
+    sent = {"name": "renamed", "summary": "s", "time_limit": "00:01:00", "max_attempts": "2", "deadline": "00:10:00",
+            "output_format": "webp"}  # fmt: skip
     assert browser.post(path, sent).status_code == 302
-    assert Workflow.objects.get(name="extract").enabled is False
+    extract = Workflow.objects.get(name="extract")
+    assert (extract.enabled, extract.output_format) == (False, "webp")
+    assert browser.post(path, {**sent, "output_format": "gif"}).status_code == 200
     assert browser.post(path, {**sent, "time_limit": "01:00:00"}).status_code == 200
     assert browser.post("/admin/workflows/workflow/add/", sent).status_code == 403
     assert browser.post("/admin/workflows/workflow/extract/delete/", {"post": "yes"}).status_code == 403

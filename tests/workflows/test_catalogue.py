@@ -36,7 +36,9 @@ def cost(shop: Shop, path: str, spec: dict[str, Any]) -> int:
 
 
 def test_the_workflows_are_told_with_limits_and_prices(db, shop: Shop):
-    Workflow.objects.filter(name="extract").update(enabled=False, summary="Cut out.", max_attempts=7)
+    Workflow.objects.filter(name="extract").update(
+        enabled=False, summary="Cut out.", max_attempts=7, output_format="webp"
+    )
     told = workflows(shop)
     assert told.keys() == DEFINITIONS.keys()
     extract, background = told["extract"], told["background-generator"]
@@ -48,6 +50,7 @@ def test_the_workflows_are_told_with_limits_and_prices(db, shop: Shop):
         "time_limit_seconds": 120.0,
         "max_attempts": 7,
         "deadline_seconds": 1800.0,
+        "output_format": "webp",
         "prices": [{"model": None, "pixel_class": None, "credits": 3}],
     }
     assert background["enabled"] is True

@@ -23,14 +23,16 @@ def workflow_set(assignments: str) -> Callable[[Job], None]:
     return lambda job: sql(f"UPDATE workflows_workflow SET {assignments}") and None
 
 
-def output_twice(job: Job) -> None:
-    for key in ("a", "b"):
+def output_twice(job: Job, *, positions: tuple[int, int] = (0, 0), thumbnail_key: str = "") -> None:
+    for key, position in zip("ab", positions, strict=True):
         sql(
             "INSERT INTO workflows_output"
-            " (job_id, position, name, key, content_type, size, sha256, width, height, details)"
-            " VALUES (%s, 0, 'x', %s, 'image/png', 1, '', 1, 1, '{}')",
+            " (job_id, position, name, key, thumbnail_key, content_type, size, sha256, width, height, details)"
+            " VALUES (%s, %s, 'x', %s, %s, 'image/png', 1, '', 1, 1, '{}')",
             job.pk,
+            position,
             key,
+            thumbnail_key,
         )
 
 
@@ -82,6 +84,7 @@ BREAKS: dict[str, Callable[[Job], None]] = {
     "workflow_time_limit_range": workflow_set("time_limit = '15 minutes 1 second'"),
     "workflow_max_attempts_range": workflow_set("max_attempts = 0"),
     "workflow_deadline_range": workflow_set("deadline = '25 hours'"),
+    "workflow_output_format_known": workflow_set("output_format = 'gif'"),
     "job_status_known": unknown_status,
     "job_failure_has_refund": job_set("status = 'FAILURE', ended_at = now(), error_code = 'x'"),
     "job_open_has_no_refund": job_set("refund_id = charge_id"),
@@ -93,11 +96,13 @@ BREAKS: dict[str, Callable[[Job], None]] = {
     "job_test_is_free": job_set("is_test = true"),
     "job_idempotency_key_has_digest": job_set("idempotency_key = 'k'"),
     "job_idempotency_key_once": same_key_twice,
+    "job_output_format_known": job_set("output_format = ''"),
     "job_on_technical_failure_known": job_set("on_technical_failure = 'hope'"),
     "job_fell_back_as_asked": job_set("fell_back = true"),
     "job_cancelled_ends_so": job_set("cancel_requested_at = now()"),
     "job_credits_cost_not_negative": job_set("credits_cost = -1"),
     "output_position_once": output_twice,
+    "output_thumbnail_key_once": lambda job: output_twice(job, positions=(0, 1), thumbnail_key="t"),
     "worker_counts_not_negative": negative_count,
     "event_type_known": told("UPDATE workflows_event SET type = 'job.lost'"),
     "event_sequence_is_a_jobs": told("UPDATE workflows_event SET sequence = NULL"),
@@ -248,6 +253,11 @@ def test_two_outputs_with_one_key_are_refused(db, shop: Shop):
             Output.objects.create(
                 job=job, position=position, name="x", key="k", content_type="", size=1, sha256="", width=1, height=1
             )
+
+
+def test_any_number_of_outputs_has_no_thumbnail(db, shop: Shop):
+    output_twice(order(shop), positions=(0, 1))
+    assert Output.objects.filter(thumbnail_key="").count() == 2
 
 
 def test_jobs_with_rows_of_their_own_cannot_be_deleted(db, shop: Shop):

@@ -124,14 +124,16 @@ def test_files_that_no_job_has_go_and_all_others_stay(plant: Gateway, shop: Shop
         claimed(job)
         sql("UPDATE workflows_job SET lease_until = now() - interval '1 second' WHERE id = %s", job.pk)
     attempt = claimed(done)
-    assert jobs.succeed(attempt, outputs=[output(attempt, key=file(done, 2))], summary={})
+    made = output(attempt, key=file(done, 2), thumbnail_key=file(done, 2, "x.thumbnail.webp"))
+    assert jobs.succeed(attempt, outputs=[made], summary={})
     assert jobs.fail(claimed(failed), **FAILURE, technical=False)
     claimed(running)
     assert jobs.fail(claimed(waiting), **FAILURE, technical=True)
 
-    gone = {file(done, 1), file(done, 2, "y.png"), file(failed, 1), file(running, 1)}
+    gone = {file(done, 1), file(done, 2, "y.thumbnail.webp"), file(failed, 1), file(running, 1)}
     kept = {
         file(done, 2),
+        file(done, 2, "x.thumbnail.webp"),
         file(running, 2),
         file(waiting, 1),  # its commit may still be on its way
         file(new, 1),

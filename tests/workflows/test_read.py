@@ -81,6 +81,7 @@ def test_a_success_has_its_outputs_in_order_with_signed_urls(db, shop: Shop):
     assert "/files/clients/1/0.png?signature=" in first.pop("url")
     assert first == {
         "name": "0.png",
+        "thumbnail_url": None,
         "content_type": "image/png",
         "size": 5,
         "sha256": "a" * 64,

@@ -11,6 +11,7 @@ WORKFLOW = {
     "time_limit_seconds": 120.0,
     "max_attempts": 3,
     "deadline_seconds": 1800.0,
+    "output_format": "png",
     "prices": [{"model": None, "pixel_class": None, "credits": 3}],
 }
 MODEL = {

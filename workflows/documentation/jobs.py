@@ -42,6 +42,8 @@ JOB: dict[str, Any] = {
         {
             "name": "background.png",
             "url": "https://example.com/files/clients/1/jobs/01M81TZ7KMDA12DD86R558H2MB/1/background.png?signature=1xV8",
+            "thumbnail_url": "https://example.com/files/clients/1/jobs/01M81TZ7KMDA12DD86R558H2MB/1/"
+            "background.thumbnail.webp?signature=1xV8",
             "content_type": "image/png",
             "size": 204288,
             "sha256": "f27119f9d7209f6231eaaca965e5c74d85a716c349e1c7991b280fc7e1cac82a",

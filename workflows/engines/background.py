@@ -8,10 +8,9 @@ import cv2
 import numpy as np
 
 from workflows.engines import moods, palette, scenes
-from workflows.engines.base import BUILT_IN, File, Result
+from workflows.engines.base import BUILT_IN, Picture, Result
 from workflows.engines.camera import Camera
 from workflows.engines.colors import parse_color
-from workflows.engines.images import png
 from workflows.engines.palette import Floats
 from workflows.engines.sets import build
 from workflows.engines.sizes import parse_size
@@ -26,7 +25,7 @@ _SEEDS = 2**53
 def render(spec: Mapping[str, Any], *, default_seed: int, checkpoint: Callable[[], None] = lambda: None) -> Result:
     """Make the backdrop that a validated background-generator spec asks for.
 
-    The same spec and seed give the same bytes, in any process and with any number of threads; `default_seed` is
+    The same spec and seed give the same pixels, in any process and with any number of threads; `default_seed` is
     taken where the spec has none, and the summary says which seed makes the image again. `checkpoint` is called between
     the steps. Raises UnknownColor and what `checkpoint` and `parse_size` raise.
     """
@@ -70,8 +69,7 @@ def render(spec: Mapping[str, Any], *, default_seed: int, checkpoint: Callable[[
             {"color": color, "share": share} for color, share in palette.main_colors(_thumbnail(pixels).reshape(-1, 3))
         ],
     }
-    file = File("background.png", "image/png", png(pixels), size.width, size.height)
-    return Result(files=(file,), summary=summary)
+    return Result(pictures=(Picture("background", pixels),), summary=summary)
 
 
 def _seed(value: int) -> int:

@@ -5,7 +5,10 @@ The web process imports this module, so it imports no image library.
 
 import inspect
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from workflows.engines.palette import Bytes
 
 
 class EngineError(Exception):
@@ -39,23 +42,32 @@ def engine_name(model: str | None) -> str:
     return BUILT_IN if model is None else model.strip().lower()
 
 
-@dataclass(frozen=True)
-class File:
-    """One image that an engine made. `details` is JSON-able and says what is particular to this file."""
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """One image that an engine made, yet to be encoded: sRGB, shape (h, w, 3), or (h, w, 4) with alpha.
+
+    `name` is what its file is called, without an extension, where the client does not say. `details` is JSON-able and
+    says what is particular to this image.
+    """
 
     name: str
-    content_type: str
-    data: bytes = field(repr=False)
-    width: int
-    height: int
+    pixels: "Bytes" = field(repr=False)
     details: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def width(self) -> int:
+        return self.pixels.shape[1]
+
+    @property
+    def height(self) -> int:
+        return self.pixels.shape[0]
 
 
 @dataclass(frozen=True)
 class Result:
     """What an engine made of a spec. `summary` is JSON-able: what was understood, and how to make it again."""
 
-    files: tuple[File, ...]
+    pictures: tuple[Picture, ...]
     summary: dict[str, Any]
 
 

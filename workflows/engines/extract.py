@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from PIL import ImageColor
 
 from workflows.engines import palette, words
-from workflows.engines.base import EngineError, File, Result
+from workflows.engines.base import EngineError, Picture, Result
 from workflows.engines.colors import SHOP_COLORS, parse_color
 from workflows.engines.foreground import alpha_of
-from workflows.engines.images import png, read_photo
+from workflows.engines.images import read_photo
 from workflows.engines.palette import Bytes, Floats
 
 _MOST_ITEMS = 32
@@ -41,7 +41,7 @@ class _Item:
 def extract(photo: bytes, spec: Mapping[str, Any], *, checkpoint: Callable[[], None] = lambda: None) -> Result:
     """Cut the items out of a photo as a validated extract spec asks.
 
-    The files are RGBA PNGs, at most `max_items` of them, the ones of the colours that the context names first, else
+    The pictures have alpha, and are at most `max_items`, the ones of the colours that the context names first, else
     the largest first. Their details give the box in pixels of the upright photo. `checkpoint` is called between the
     steps. Raises NoItemsFound, and what `checkpoint` and `read_photo` raise. Memory: about 15 bytes for each pixel of
     the photo.
@@ -58,13 +58,10 @@ def extract(photo: bytes, spec: Mapping[str, Any], *, checkpoint: Callable[[], N
         raise NoItemsFound
     wanted = _named_colors(f"{context.get('product_name') or ''} {context.get('product_description') or ''}")
     items.sort(key=lambda item: (-_agreement(item, wanted), -item.area))
-    files = tuple(
-        File(
-            name=f"item-{number}.png",
-            content_type="image/png",
-            data=png(item.cutout),
-            width=item.cutout.shape[1],
-            height=item.cutout.shape[0],
+    pictures = tuple(
+        Picture(
+            name=f"item-{number}",
+            pixels=item.cutout,
             details={
                 "box": list(item.box),
                 "area": item.area,
@@ -77,11 +74,11 @@ def extract(photo: bytes, spec: Mapping[str, Any], *, checkpoint: Callable[[], N
         "engine": "built-in",
         "photo": {"width": pixels.shape[1], "height": pixels.shape[0]},
         "items_found": len(items),
-        "items_returned": len(files),
+        "items_returned": len(pictures),
         "color_words": sorted(wanted),
-        "unused": sorted(spec.get("runtime_config") or {}),
+        "unused": sorted((spec.get("runtime_config") or {}).keys() - {"output_format"}),
     }
-    return Result(files=files, summary=summary)
+    return Result(pictures=pictures, summary=summary)
 
 
 def _items(pixels: Bytes, alpha: Floats) -> list[_Item]:

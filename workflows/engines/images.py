@@ -1,12 +1,9 @@
-"""Writing images, and reading those of strangers."""
+"""Reading the images of strangers."""
 
 import contextlib
-import struct
 import warnings
-import zlib
 from io import BytesIO
 
-import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
@@ -96,19 +93,3 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     values = np.nan_to_num(np.asarray(image, np.float64), posinf=0.0, neginf=0.0)
     full = max(values.max(), 65535.0 if image.mode.startswith("I") and values.max() > 255 else 1.0)
     return Image.fromarray(np.clip(values * (255 / full), 0, 255).astype(np.uint8))
-
-
-def png(pixels: Bytes) -> bytes:
-    """Return sRGB pixels, shape (h, w, 3) or (h, w, 4), as a PNG that says so (its sRGB chunk, perceptual intent)."""
-    if pixels.shape[2] == 4:
-        order, strategy = cv2.COLOR_RGBA2BGRA, cv2.IMWRITE_PNG_STRATEGY_RLE
-    else:
-        # A dithered picture hardly repeats itself: searching it for repeats costs twice the time and saves nothing.
-        order, strategy = cv2.COLOR_RGB2BGR, cv2.IMWRITE_PNG_STRATEGY_HUFFMAN_ONLY
-    options = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, strategy]
-    _, encoded = cv2.imencode(".png", cv2.cvtColor(pixels, order), options)
-    data = encoded.tobytes()
-    body = b"sRGB\x00"
-    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
-    after_header = 33  # the signature (8), and IHDR with its length, type and checksum (25)
-    return data[:after_header] + chunk + data[after_header:]

@@ -1,21 +1,19 @@
 """What a test key gets: the image that was made, small and marked."""
 
 from dataclasses import replace
-from io import BytesIO
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from workflows.engines.base import File
-from workflows.engines.images import png
+from workflows.engines.base import Picture
 
 MOST_WIDTH = 512
 _MARK = "TEST"
 
 
-def as_sample(file: File) -> File:
+def as_sample(picture: Picture) -> Picture:
     """Return the image at most 512 pixels wide, with a mark all over it, its transparent parts included."""
-    made = Image.open(BytesIO(file.data))
+    made = Image.fromarray(picture.pixels)
     image = made.convert("RGBA")
     if image.width > MOST_WIDTH:
         height = max(1, round(image.height * MOST_WIDTH / image.width))
@@ -27,5 +25,5 @@ def as_sample(file: File) -> File:
     for row, y in enumerate(range(0, image.height, 2 * size)):
         for x in range(-size * (row % 2), image.width, 4 * size):
             draw.text((x, y), _MARK, font=font, fill=(255, 255, 255, 110), stroke_width=1, stroke_fill=(0, 0, 0, 110))
-    marked = Image.alpha_composite(image, marks).convert("RGBA" if made.has_transparency_data else "RGB")
-    return replace(file, data=png(np.asarray(marked)), width=image.width, height=image.height)
+    marked = Image.alpha_composite(image, marks).convert(made.mode)
+    return replace(picture, pixels=np.asarray(marked))

@@ -42,6 +42,7 @@ def submit(
         spec=spec,
         is_test=is_test,
         on_technical_failure=policy,
+        output_format=workflow.output_format,
         idempotency_key=once.key if once else None,
         order_digest=once.digest if once else "",
         credits_cost=credits_cost,

@@ -34,6 +34,10 @@ class WorkflowSerializer(serializers.Serializer[Any]):
     deadline_seconds = Seconds(
         source="workflow.deadline", help_text="How long after its order a job that is still open fails, refunded."
     )
+    output_format = serializers.CharField(
+        source="workflow.output_format",
+        help_text="`png`, `webp` or `jpeg`: what its images are stored as where the order does not say.",
+    )
     prices = PriceSerializer(many=True, help_text="What it costs, the widest rule first.")
 
 

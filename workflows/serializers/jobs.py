@@ -11,9 +11,15 @@ from workflows.models import Job, JobEvent
 class OutputSerializer(serializers.Serializer[Any]):
     """One file that a job made."""
 
-    name = serializers.CharField(help_text="File name, unique in its job.")
+    name = serializers.CharField(
+        help_text="File name, unique in its job, made of the order's `display_name` if it has one; the URL ends so."
+    )
     url = serializers.CharField(
         help_text="Where to GET the file, without a key; signed, and good for half an hour at least."
+    )
+    thumbnail_url = serializers.CharField(
+        allow_null=True,
+        help_text="The same of a WebP with at most 320 pixels on its longer side; null for files of long ago.",
     )
     content_type = serializers.CharField(help_text="Media type of the file.")
     size = serializers.IntegerField(help_text="Bytes.")

@@ -19,7 +19,7 @@ from workflows.webhooks.models import MAX_URL, TYPES_TO_ASK_FOR
 class ToldOutputSerializer(OutputSerializer):
     """One file that a job made; the job says where it is to be had."""
 
-    url = None  # type: ignore[assignment]  # so DRF leaves a field out
+    url = thumbnail_url = None  # type: ignore[assignment]  # so DRF leaves a field out
 
 
 class ToldJobSerializer(ListedJobSerializer):

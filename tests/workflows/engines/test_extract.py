@@ -35,22 +35,20 @@ def encoded(pixels, kind="PNG", **options):
     return stream.getvalue()
 
 
-def cutout(file):
-    image = Image.open(BytesIO(file.data))
-    assert image.mode == "RGBA" and image.size == (file.width, file.height)
-    return np.asarray(image)
-
-
-def placed(file, shape):
+def placed(picture, shape):
     """Return the cut-out's mask where it lies on the photo."""
-    x, y, width, height = file.details["box"]
-    alpha = cutout(file)[..., 3] > 127
+    x, y, width, height = picture.details["box"]
+    alpha = picture.pixels[..., 3] > 127
     rows, columns = np.nonzero(alpha)
     whole = np.zeros(shape, bool)
     cut = alpha[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
     assert cut.shape == (height, width)
     whole[y : y + height, x : x + width] = cut
     return whole
+
+
+def boxes(result):
+    return [picture.details["box"] for picture in result.pictures]
 
 
 def overlap(one, other):
@@ -71,12 +69,12 @@ def png_header(width, height):
 def test_each_garment_of_a_flat_lay_is_an_item_of_its_own(seed):
     photo, masks = draw_flat_lay_with_masks(seed=seed)
     result = extract(photo, {})
-    found = [placed(file, (1200, 1600)) for file in result.files]
+    found = [placed(picture, (1200, 1600)) for picture in result.pictures]
     best = {name: max(overlap(mask, one) for one in found) for name, mask in masks.items()}
     assert len(found) == len(masks) == 5
     assert min(best.values()) > 0.85, best
     assert np.mean(list(best.values())) >= 0.90, best
-    areas = [file.details["area"] for file in result.files]
+    areas = [picture.details["area"] for picture in result.pictures]
     assert areas == sorted(areas, reverse=True)
 
 
@@ -84,24 +82,24 @@ def test_what_the_context_describes_comes_first(flat_lay):
     photo, masks = flat_lay
     context = {"max_items": 1, "product_name": "Winter scarf", "product_description": "in forest green"}
     result = extract(photo, {"extraction_context": context})
-    (file,) = result.files
-    assert overlap(placed(file, (1200, 1600)), masks["scarf"]) > 0.85
+    (picture,) = result.pictures
+    assert overlap(placed(picture, (1200, 1600)), masks["scarf"]) > 0.85
     assert result.summary["items_found"] == 5
-    json.dumps([result.summary, file.details])
+    json.dumps([result.summary, picture.details])
 
 
 def test_unknown_runtime_config_is_reported_as_unused(small_photo):
-    result = extract(encoded(small_photo), {"runtime_config": {"b": 1, "a": None}, "extraction_context": None})
+    result = extract(encoded(small_photo), {"runtime_config": {"b": 1, "output_format": "png", "a": None}})
     assert result.summary["unused"] == ["a", "b"]
 
 
 def test_a_huge_max_items_is_no_harm(small_photo):
-    assert len(extract(encoded(small_photo), {"extraction_context": {"max_items": 10**30}}).files) == 5
+    assert len(extract(encoded(small_photo), {"extraction_context": {"max_items": 10**30}}).pictures) == 5
 
 
 def test_what_is_cut_away_is_gone(flat_lay):
-    for file in extract(flat_lay[0], {}).files:
-        pixels = cutout(file)
+    for picture in extract(flat_lay[0], {}).pictures:
+        pixels = picture.pixels
         assert not pixels[pixels[..., 3] == 0].any()
         assert 0.1 < (pixels[..., 3] > 127).mean() < 0.99
 
@@ -109,9 +107,10 @@ def test_what_is_cut_away_is_gone(flat_lay):
 def test_a_real_photo_of_a_person_gives_items():
     photo = encoded(skimage.data.astronaut())
     first, second = extract(photo, {}), extract(photo, {})
-    assert first == second and first.files
-    for file in first.files:
-        alpha = cutout(file)[..., 3]
+    assert first.pictures and len(first.pictures) == len(second.pictures)
+    for picture, again in zip(first.pictures, second.pictures, strict=True):
+        assert picture.details == again.details and (picture.pixels == again.pixels).all()
+        alpha = picture.pixels[..., 3]
         assert alpha.any() and not (alpha == 255).all()
 
 
@@ -120,10 +119,12 @@ def test_extraction_is_the_same_in_any_process_with_any_threads(flat_lay, tmp_pa
     path.write_bytes(flat_lay[0])
     code = (
         "import hashlib, pathlib, sys; from workflows.engines.extract import extract\n"
-        "files = extract(pathlib.Path(sys.argv[1]).read_bytes(), {}).files\n"
-        "print(hashlib.sha256(b''.join(file.data for file in files)).hexdigest())"
+        "pictures = extract(pathlib.Path(sys.argv[1]).read_bytes(), {}).pictures\n"
+        "print(hashlib.sha256(b''.join(picture.pixels.tobytes() for picture in pictures)).hexdigest())"
     )
-    here = hashlib.sha256(b"".join(file.data for file in extract(flat_lay[0], {}).files)).hexdigest()
+    here = hashlib.sha256(
+        b"".join(picture.pixels.tobytes() for picture in extract(flat_lay[0], {}).pictures)
+    ).hexdigest()
     for threads in ("1", "4"):
         variables = {"OMP_NUM_THREADS": threads, "OPENCV_FOR_THREADS_NUM": threads, "OPENBLAS_NUM_THREADS": threads}
         done = subprocess.run(
@@ -168,7 +169,7 @@ def variants(pixels):
 def test_every_form_of_a_photo_is_read(small_photo):
     for form, data in variants(small_photo).items():
         result = extract(data, {})
-        assert len(result.files) >= 4, form
+        assert len(result.pictures) >= 4, form
         size = (result.summary["photo"]["width"], result.summary["photo"]["height"])
         assert size == ((270, 360) if form == "turned" else (360, 270)), form
 
@@ -178,15 +179,15 @@ def test_boxes_are_those_of_the_upright_photo(small_photo):
     exif[0x0112] = 3  # upside down
     lying = encoded(np.ascontiguousarray(small_photo[::-1, ::-1]), "PNG", exif=exif)
     upright = extract(encoded(small_photo), {})
-    assert [file.details["box"] for file in extract(lying, {}).files] == [file.details["box"] for file in upright.files]
+    assert boxes(extract(lying, {})) == boxes(upright)
 
 
 def test_an_alpha_of_its_own_is_believed():
     pixels = np.full((200, 300, 4), 255, np.uint8)
     pixels[..., 3] = 0
     pixels[50:150, 40:120, 3] = 255
-    (file,) = extract(encoded(pixels), {}).files
-    assert file.details["box"] == [40, 50, 80, 100]
+    (picture,) = extract(encoded(pixels), {}).pictures
+    assert picture.details["box"] == [40, 50, 80, 100]
 
 
 @pytest.mark.parametrize(
@@ -257,7 +258,7 @@ def odd_images():
 def test_odd_images_give_items_or_say_that_there_are_none():
     for pixels in odd_images():
         try:
-            assert extract(encoded(pixels), {}).files
+            assert extract(encoded(pixels), {}).pictures
         except EngineError as refused:
             assert refused.code == "no_items_found"
 
