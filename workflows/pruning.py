@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from django.core.files.storage import default_storage
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -52,8 +52,7 @@ def date() -> None:
 
     So they do also where older code ends jobs beside this one.
     """
-    rows = Job.objects.filter(status=Job.Status.SUCCESS, files_erased_at=None, files_expire_at=None)
-    while page := list(rows.values_list("pk", flat=True)[:BATCH]):
+    while page := list(_undated().values_list("pk", flat=True)[:BATCH]):
         Job.objects.filter(pk__in=page, files_expire_at=None).update(files_expire_at=expiry())
 
 
@@ -62,15 +61,23 @@ def expired_jobs() -> Iterator[Job]:
 
     Those that were erased are among them, for as long as their files could not be deleted.
     """
-    rows = Job.objects.only("client_id", "files_expire_at").order_by("files_expire_at", "pk")
-    # Reads the index job_files_kept.
-    rows = rows.filter(Q(status=Job.Status.SUCCESS) | Q(erased_at__isnull=False), files_erased_at=None)
-    page = list(rows.filter(files_expire_at__lte=Now())[:BATCH])
+    expired = _with_files().only("client_id", "files_expire_at").filter(files_expire_at__lte=Now())
+    page = list(expired[:BATCH])
     while page:
         yield from page
         at, pk = page[-1].files_expire_at, page[-1].pk
-        later = rows.filter(Q(files_expire_at__gt=at) | Q(files_expire_at=at, pk__gt=pk), files_expire_at__gte=at)
-        page = list(later.filter(files_expire_at__lte=Now())[:BATCH])
+        later = expired.filter(Q(files_expire_at__gt=at) | Q(files_expire_at=at, pk__gt=pk), files_expire_at__gte=at)
+        page = list(later[:BATCH])
+
+
+# Both read the index job_files_kept.
+def _with_files() -> QuerySet[Job]:
+    kept = Job.objects.filter(Q(status=Job.Status.SUCCESS) | Q(erased_at__isnull=False), files_erased_at=None)
+    return kept.order_by("files_expire_at", "pk")
+
+
+def _undated() -> QuerySet[Job]:
+    return Job.objects.filter(status=Job.Status.SUCCESS, files_erased_at=None, files_expire_at=None)
 
 
 def expired_uploads() -> Iterator[str]:
