@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from django.core.files.storage import default_storage
+from django.core.management.base import CommandError
 
 from requestlog import retention
 from studio_gateway.commands import Command as BaseCommand
@@ -25,11 +26,22 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         self._failed = False
-        if options["dry_run"]:
-            deliveries, events = webhooks.expired_deliveries().count(), webhooks.expired_events().count()
-            said = self._counts(retention.expired().count(), deliveries, events, self._keep)
-            self.stdout.write(f"would delete {said}")
-            return
+        try:
+            if options["dry_run"]:
+                self._foretell()
+            else:
+                self._prune()
+        except OSError as error:
+            raise CommandError(f"the storage cannot be read: {error}") from error
+        if self._failed:
+            sys.exit(1)
+
+    def _foretell(self) -> None:
+        deliveries, events = webhooks.expired_deliveries().count(), webhooks.expired_events().count()
+        said = self._counts(retention.expired().count(), deliveries, events, self._keep)
+        self.stdout.write(f"would delete {said}")
+
+    def _prune(self) -> None:
         with pruning.alone() as alone:
             if not alone:
                 self.stdout.write("another prune is at work")
@@ -39,8 +51,6 @@ class Command(BaseCommand):
             said = self._counts(logs, deliveries, events, self._delete)
             pruning.tidy()
         self.stdout.write(f"deleted {said}")
-        if self._failed:
-            sys.exit(1)
 
     def _counts(self, logs: int, deliveries: int, events: int, delete: Callable[..., bool]) -> str:
         """Delete files, or only name them, and return how many of everything that were."""
