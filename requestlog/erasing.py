@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db.models import F, QuerySet
+from django.db.models import F
 from django.db.models.lookups import GreaterThan
 
 from requestlog.models import RequestLog
@@ -24,10 +24,7 @@ def erase_client(*, client_id: int) -> int:
     rows = RequestLog.objects.filter(client_id=client_id).order_by("pk")
     erased, last = 0, ""
     while page := list(rows.filter(pk__gt=last).values_list("pk", flat=True)[:BATCH]):
-        erased += _telling(RequestLog.objects.filter(pk__in=page)).update(**NO_BODY, remote_addr="", user_agent="")
+        telling = RequestLog.objects.filter(pk__in=page).exclude(body=b"", remote_addr="", user_agent="")
+        erased += telling.update(**NO_BODY, remote_addr="", user_agent="")
         last = page[-1]
     return erased
-
-
-def _telling(rows: QuerySet[RequestLog]) -> QuerySet[RequestLog]:
-    return rows.exclude(body=b"", remote_addr="", user_agent="")

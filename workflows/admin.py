@@ -144,7 +144,6 @@ class JobAdmin(RecordAdmin):
             },
         ),
     ]
-    kept_until = ("files_expire_at", "files_erased_at", "erased_at")
     error_fieldset = ("Error", {"fields": ["failure", "error_message"]})
     summary_fieldset = ("Summary", {"fields": ["findings"], "classes": ["collapse"]})
     readonly_fields = ["badge", "failure", "request_log", "order", "attempts", "made_by", "findings"]
@@ -153,7 +152,14 @@ class JobAdmin(RecordAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Job | None = None) -> list[Any]:
         first, *others = self.fieldsets
-        special = ("is_test", "idempotency_key", "cancel_requested_at", *self.kept_until)
+        special = (
+            "is_test",
+            "idempotency_key",
+            "cancel_requested_at",
+            "files_expire_at",
+            "files_erased_at",
+            "erased_at",
+        )
         told = [field for field in special if obj and getattr(obj, field)]
         extra = [(None, {"fields": told})] if told else []
         error = [self.error_fieldset] if obj and obj.error_code else []

@@ -90,9 +90,9 @@ def expired_uploads() -> Iterator[str]:
 def orphans() -> Iterator[str]:
     """Yield the keys of files below clients/{id}/jobs/{job}/{attempt}/ that no output has, and none will have.
 
-    That is so when the job has ended or a later attempt has begun; files that a late worker wrote when a job's were
-    gone already are no outputs either. Files of a job that is not in the database are left
-    alone: they may be another database's, or what a restored one does not know yet.
+    That is so when the job has ended or a later attempt has begun; what a late worker wrote after a job's files were
+    gone is no output either, whatever its name. Files of a job that is not in the database are left alone: they may be
+    another database's, or what a restored one does not know yet.
     """
     for client, jobs in _stored_jobs():
         files = [file for job in jobs for file in _files(client, job)]
