@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from django.db import transaction
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 
 from billing import ledger, shopify
 from billing.errors import BadName, UnknownClient
@@ -46,6 +46,12 @@ def find_client(*, client_id: int) -> Client:
 def suspend(*, client_id: int) -> None:
     """Refuse a client's orders from now on; since when is kept where it was suspended before."""
     Client.objects.filter(pk=client_id, suspended_at=None).update(suspended_at=Now())
+
+
+def suspend_idle(*, client_id: int) -> bool:
+    """Suspend a client that has no open job, so that it will have none. False: it has; nothing was written."""
+    idle = Client.objects.filter(pk=client_id, open_jobs=0)
+    return bool(idle.update(suspended_at=Coalesce("suspended_at", Now())))
 
 
 def lift_suspension(*, client_id: int) -> None:

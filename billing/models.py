@@ -16,6 +16,8 @@ from studio_gateway.ids import ULIDField, new_ulid
 # The most credits that one entry may move; a balance holds nine billion of these.
 MAX_AMOUNT = 1_000_000_000
 MAX_THRESHOLD = 1_000_000_000_000
+# For how long a new client's files are kept, and the longest that any client's are.
+RETENTION_DAYS, MAX_RETENTION_DAYS = 30, 3650
 MAX_REASON = 500
 MAX_REFERENCE = 200
 MAX_ACTOR = 150
@@ -68,6 +70,13 @@ class Client(models.Model):
         blank=True,
         help_text="Storage folders that this client's orders may read, besides clients/ID/. Each ends with a slash.",
     )
+    retention_days = models.IntegerField(
+        default=RETENTION_DAYS,
+        db_default=RETENTION_DAYS,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_RETENTION_DAYS)],
+        help_text="For how many days its jobs' images are kept after they were made, and photos after they were "
+        "uploaded. A change counts for jobs that end from then on, and for all uploads.",
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     # DRF asks this of what authenticated a request.
@@ -86,6 +95,9 @@ class Client(models.Model):
             models.CheckConstraint(
                 name="client_low_credits_threshold_range",
                 condition=Q(low_credits_threshold__isnull=True) | Q(low_credits_threshold__range=(1, MAX_THRESHOLD)),
+            ),
+            models.CheckConstraint(
+                name="client_retention_days_range", condition=Q(retention_days__range=(1, MAX_RETENTION_DAYS))
             ),
             # An empty prefix would open every client's files.
             models.CheckConstraint(name="client_no_empty_prefix", condition=~Q(storage_prefixes__contains=[""])),

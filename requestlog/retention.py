@@ -5,10 +5,11 @@ from datetime import timedelta
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
-from ulid import ULID
 
 from requestlog.models import RequestLog
+from studio_gateway.ids import last_ulid
 
+# Also of what clients are told, and of its deliveries (workflows/webhooks/retention.py).
 LOG_DAYS = 90
 BATCH = 1000
 
@@ -16,9 +17,8 @@ BATCH = 1000
 def expired() -> QuerySet[RequestLog]:
     """Rows received more than LOG_DAYS ago. Reads the primary key: a row's id is about as old as the row."""
     age = timedelta(days=LOG_DAYS)
-    # Above every id of that millisecond. `received_at` decides: the ids are by the clocks of the web hosts.
-    newest = f"{str(ULID.from_datetime(timezone.now() - age))[:10]}{'Z' * 16}"
-    return RequestLog.objects.filter(pk__lte=newest, received_at__lt=Now() - age)
+    # `received_at` decides: the ids are by the clocks of the web hosts.
+    return RequestLog.objects.filter(pk__lte=last_ulid(timezone.now() - age), received_at__lt=Now() - age)
 
 
 def prune() -> int:

@@ -1,5 +1,6 @@
 """ULIDs: 26 characters, ordered by time, made in the application."""
 
+from datetime import datetime
 from typing import Any
 
 from django.db import models
@@ -9,6 +10,11 @@ from ulid import ULID
 
 def new_ulid() -> str:
     return str(ULID())
+
+
+def last_ulid(moment: datetime) -> str:
+    """Return what no ULID made up to this millisecond is above."""
+    return f"{str(ULID.from_datetime(moment))[:10]}{'Z' * 16}"
 
 
 class ULIDField(models.CharField):

@@ -1,4 +1,7 @@
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from unittest import mock
 
 import pytest
 from django.db import connection
@@ -80,6 +83,28 @@ def gateway(running_gateway: tuple[Gateway, str], django_db_blocker, settings) -
         storages["default"]["OPTIONS"] = {"location": gateway.data_dir / "storage", "base_url": f"{gateway.url}/files/"}
         settings.STORAGES = storages
         yield gateway
+
+
+@pytest.fixture
+def storage(settings, tmp_path: Path) -> Path:
+    """A folder of the test's own, as Django's storage here."""
+    local = {**settings.STORAGES["default"], "OPTIONS": {"location": tmp_path / "storage", "base_url": "http://files/"}}
+    settings.STORAGES = {**settings.STORAGES, "default": local}
+    return tmp_path / "storage"
+
+
+@pytest.fixture
+def away(settings) -> Iterator[Callable[[], None]]:
+    """Call it and the storage is away; call it again and it is back."""
+    there = settings.STORAGES
+    options = {"bucket_name": "studio", "endpoint_url": "http://127.0.0.1:9"}
+    gone = {**there, "default": {"BACKEND": "workflows.s3.S3Storage", "OPTIONS": options}}
+
+    def change() -> None:
+        settings.STORAGES = gone if settings.STORAGES is there else there
+
+    with mock.patch.dict(os.environ, s3.CREDENTIALS):
+        yield change
 
 
 @pytest.fixture(scope="session")

@@ -26,6 +26,7 @@ from django.conf import settings
 from django.core.management import get_commands
 from psycopg import sql as compose
 
+from billing import models
 from requestlog import retention
 from studio_gateway.embedded import server
 from studio_gateway.management.commands.up import WEB_SECONDS
@@ -42,7 +43,7 @@ from workflows.reconcile import checks
 
 PAGE = (ROOT / "docs" / "operations.md").read_text()
 # Where the figures on the page stand.
-CODE = (settings, attempts, checks, retention, supervisor)
+CODE = (settings, attempts, checks, models, retention, supervisor)
 SECRETS = {"SECRET_KEY": secrets.token_urlsafe(48), "FIELD_ENCRYPTION_KEYS": secrets.token_urlsafe(48)}
 PATH = "/v1/background-generator"
 
@@ -376,7 +377,7 @@ def test_units_let_processes_finish():
 
 def test_every_command_and_every_figure_on_the_page_is_the_codes():
     commands = set(re.findall(r"manage\.py ([a-z_]+)", PAGE)) | set(re.findall(r"studio@([a-z]+)", PAGE))
-    commands |= set(re.findall(r"`((?:revoke|suspend|set|grant|refund)_[a-z_]+)", PAGE)) | {"reconcile", "prune"}
+    commands |= set(re.findall(r"`((?:erase|revoke|suspend|set|grant|refund)_[a-z_]+)", PAGE)) | {"reconcile", "prune"}
     assert len(commands) > 10
     assert commands <= set(get_commands())
     figures = re.findall(r"([\d.]+) (s|days|MiB) \(`([A-Z_]+)`\)", PAGE)

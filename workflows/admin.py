@@ -68,8 +68,13 @@ class OutputInline(RecordInline):
     model = Output
     fields = readonly_fields = ["image", "file", "pixels", "weight", "facts"]
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Output]:
+        return super().get_queryset(request).select_related("job")
+
     @display(description="Image")
-    def image(self, output: Output) -> SafeString:
+    def image(self, output: Output) -> SafeString | None:
+        if output.url is None:
+            return None
         return format_html(
             '<a href="{0}" target="_blank"><img src="{2}" alt="{1}" class="thumbnail" loading="lazy"></a>',
             output.url,
@@ -79,6 +84,8 @@ class OutputInline(RecordInline):
 
     @display(description="File")
     def file(self, output: Output) -> SafeString:
+        if output.url is None:
+            return format_html("{}", output.name)
         return format_html('<a href="{}" target="_blank" class="text-link">{}</a>', output.url, output.name)
 
     @display(description="Pixels")
@@ -146,7 +153,15 @@ class JobAdmin(RecordAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Job | None = None) -> list[Any]:
         first, *others = self.fieldsets
-        told = [field for field in ("is_test", "idempotency_key", "cancel_requested_at") if obj and getattr(obj, field)]
+        special = (
+            "is_test",
+            "idempotency_key",
+            "cancel_requested_at",
+            "files_expire_at",
+            "files_erased_at",
+            "erased_at",
+        )
+        told = [field for field in special if obj and getattr(obj, field)]
         extra = [(None, {"fields": told})] if told else []
         error = [self.error_fieldset] if obj and obj.error_code else []
         summary = [self.summary_fieldset] if obj and obj.summary else []

@@ -23,6 +23,24 @@ class JobOver(WorkflowsError):
     code = "job_over"
 
 
+class JobOpen(WorkflowsError):
+    """Job {job_id} has not ended; cancel it first."""
+
+    code = "job_open"
+
+
+class StorageUnavailable(WorkflowsError):
+    """The storage is away. The files of job {job_id} will be deleted as soon as it is back; all else is erased."""
+
+    code = "storage_unavailable"
+
+
+class ClientHasOpenJobs(WorkflowsError):
+    """Client {client_id} has open jobs. Cancel them, or suspend it and wait until they have ended; then erase it."""
+
+    code = "client_has_open_jobs"
+
+
 class NotRefundable(WorkflowsError):
     """Job {job_id} cannot be refunded: {why}."""
 

@@ -158,6 +158,11 @@ class Job(models.Model):
     )
     summary = models.JSONField(default=dict, help_text="What the engine says of its work.")
 
+    # When its files go by the retention that its client had when it succeeded; at once where it was erased.
+    files_expire_at = models.DateTimeField(null=True)
+    files_erased_at = models.DateTimeField(null=True, help_text="Since when its files are gone.")
+    erased_at = models.DateTimeField(null=True, help_text="Since when nothing is kept of what it was about.")
+
     class Meta:
         constraints = [
             models.CheckConstraint(
@@ -217,6 +222,17 @@ class Job(models.Model):
             models.CheckConstraint(
                 name="job_idempotency_key_has_digest", condition=Q(idempotency_key__isnull=True) | ~Q(order_digest="")
             ),
+            models.CheckConstraint(
+                name="job_erased_once_ended",
+                condition=Q(ended_at__isnull=False)
+                | Q(files_expire_at__isnull=True, files_erased_at__isnull=True, erased_at__isnull=True),
+            ),
+            # Its files are the pruner's then, whatever became of whoever erased it.
+            models.CheckConstraint(
+                name="job_erased_says_nothing",
+                condition=Q(erased_at__isnull=True)
+                | Q(spec={}, summary={}, error_message="", files_expire_at__isnull=False),
+            ),
         ]
         indexes = [
             # The broker's reader: the next due job of the next client.
@@ -237,6 +253,12 @@ class Job(models.Model):
             models.Index(name="job_by_client", fields=["client", "-id"]),
             # The reader of estimates: how long the last successes of a workflow took.
             models.Index(name="job_last_successes", fields=["workflow", "-ended_at"], condition=Q(status="SUCCESS")),
+            # The pruner's reader: whose files are there still, in the order in which they go.
+            models.Index(
+                name="job_files_kept",
+                fields=["files_expire_at", "id"],
+                condition=Q(files_erased_at__isnull=True) & (Q(status="SUCCESS") | Q(erased_at__isnull=False)),
+            ),
         ]
 
     # When the row was read, by the database's clock, and what `workflows.outlook` says of it; whoever tells them to a
@@ -259,8 +281,10 @@ class Job(models.Model):
 
     @property
     def engine(self) -> str:
-        """The name of the engine of its latest attempt, or of its first while there was none."""
-        return BUILT_IN if self.fell_back else engine_name(self.spec.get("image_model"))
+        """The name of the engine of its latest attempt, or of its first while there was none; empty once erased."""
+        if self.fell_back:
+            return BUILT_IN
+        return "" if self.erased_at else engine_name(self.spec.get("image_model"))
 
 
 class JobEvent(models.Model):
@@ -320,14 +344,14 @@ class Output(models.Model):
         return self.name
 
     @property
-    def url(self) -> str:
-        """A signed URL that expires."""
-        return default_storage.url(self.key)
+    def url(self) -> str | None:
+        """A signed URL that expires; None once the file is gone."""
+        return None if self.job.files_erased_at else default_storage.url(self.key)
 
     @property
     def thumbnail_url(self) -> str | None:
         """Another, of its thumbnail if there is one."""
-        return default_storage.url(self.thumbnail_key) if self.thumbnail_key else None
+        return default_storage.url(self.thumbnail_key) if self.thumbnail_key and not self.job.files_erased_at else None
 
     @property
     def storage_keys(self) -> list[str]:

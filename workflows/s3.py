@@ -5,6 +5,7 @@ Only imported then: boto3 takes a while.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from boto3.exceptions import Boto3Error
@@ -88,3 +89,20 @@ class S3Storage(s3.S3Storage):
     def get_modified_time(self, name: str) -> Any:
         with _as_os_error(name):
             return super().get_modified_time(name)
+
+    def stored_below(self, folder: str) -> Iterator[tuple[str, datetime]]:
+        with _as_os_error(folder):
+            for found in self.bucket.objects.filter(Prefix=f"{folder}/"):
+                yield found.key, found.last_modified
+
+    def delete_folder(self, folder: str) -> None:
+        with _as_os_error(folder):
+            for page in self.bucket.objects.filter(Prefix=f"{folder}/").pages():
+                named = {"Objects": [{"Key": found.key} for found in page], "Quiet": True}
+                answer = self.bucket.delete_objects(Delete=named) if page else {}
+                # Such an answer is a 200 also where nothing could be deleted.
+                if errors := answer.get("Errors"):
+                    raise OSError(f"{errors[0]['Key']}: {errors[0].get('Message') or errors[0].get('Code')}")
+
+    def remove_empty_folders(self, folder: str) -> None:
+        pass

@@ -2,9 +2,12 @@
 
 import errno
 import mimetypes
+import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
 
 from django.conf import settings
 from django.core.files import File
@@ -47,6 +50,30 @@ class SignedFileSystemStorage(FileSystemStorage):
         assert name is not None
         signature = _signer.sign(name).removeprefix(f"{name}.")
         return f"{self.base_url}{filepath_to_uri(name)}?signature={signature}"
+
+    def stored_below(self, folder: str) -> Iterator[tuple[str, datetime]]:
+        for path in self._files(folder):
+            with suppress(FileNotFoundError):
+                modified = datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
+                yield path.relative_to(self.location).as_posix(), modified
+
+    def delete_folder(self, folder: str) -> None:
+        for path in self._files(folder):
+            path.unlink(missing_ok=True)
+        self.remove_empty_folders(folder)
+
+    def remove_empty_folders(self, folder: str) -> None:
+        for path, _, _ in os.walk(self.path(folder), topdown=False):
+            with suppress(OSError):  # not empty, or gone
+                Path(path).rmdir()
+
+    def _files(self, folder: str) -> Iterator[Path]:
+        def failed(error: OSError) -> None:
+            if not isinstance(error, FileNotFoundError):
+                raise error
+
+        for path, _, names in os.walk(self.path(folder), onerror=failed):
+            yield from (Path(path, name) for name in names)
 
 
 def signature_holds(*, key: str, signature: str) -> bool:
@@ -108,6 +135,34 @@ def _open_trial_image(client: Client, key: str) -> Iterator[File]:
         raise
 
 
+def client_folder(client_id: int) -> str:
+    return f"clients/{client_id}"
+
+
+def job_folder(*, client_id: int, job_id: str) -> str:
+    """Return the folder of all that is stored for a job, by whichever attempt."""
+    return f"{client_folder(client_id)}/jobs/{job_id}"
+
+
+def upload_folder(client_id: int) -> str:
+    return f"{client_folder(client_id)}/uploads"
+
+
 def output_key(*, client_id: int, job_id: str, attempt: int, name: str) -> str:
     """Return the key of an output; the attempt in it keeps a late worker's files apart from the winner's."""
-    return f"clients/{client_id}/jobs/{job_id}/{attempt}/{name}"
+    return f"{job_folder(client_id=client_id, job_id=job_id)}/{attempt}/{name}"
+
+
+def stored_below(folder: str) -> Iterator[tuple[str, datetime]]:
+    """Yield the keys of all files below `folder`, each with when it was written. Raises OSError."""
+    return default_storage.stored_below(folder)  # type: ignore[attr-defined]  # ours, whichever it is
+
+
+def delete_folder(folder: str) -> None:
+    """Delete all files below `folder`, of which others may be deleted at the same time. Raises OSError."""
+    default_storage.delete_folder(folder)  # type: ignore[attr-defined]
+
+
+def remove_empty_folders(folder: str) -> None:
+    """Remove `folder` and the folders below it where there are no files in them; object storage has no such thing."""
+    default_storage.remove_empty_folders(folder)  # type: ignore[attr-defined]

@@ -79,9 +79,11 @@ class ClientAdmin(ModelAdmin):
     ordering = ["name", "pk"]
     fieldsets = [
         (None, {"fields": ["name", "status", "balance", "open_jobs", "created_at", "more"]}),
-        ("Limits", {"fields": ["max_open_jobs", "jobs_per_minute", "storage_prefixes"]}),
+        ("Limits", {"fields": ["max_open_jobs", "jobs_per_minute", "storage_prefixes", "retention_days"]}),
     ]
-    add_fieldsets = [(None, {"fields": ["name", "max_open_jobs", "jobs_per_minute", "storage_prefixes"]})]
+    add_fieldsets = [
+        (None, {"fields": ["name", "max_open_jobs", "jobs_per_minute", "storage_prefixes", "retention_days"]})
+    ]
     readonly_fields = ["status", "balance", "open_jobs", "created_at", "more"]
     inlines = [ApiKeyInline]
     actions_detail = ["grant", "make_key", "suspend", "lift_suspension"]

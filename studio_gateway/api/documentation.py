@@ -21,6 +21,7 @@ CODES = {
     "not_found": (404, "There is no such path, or nothing of this client's with that id."),
     "method_not_allowed": (405, "The path has other methods; `Allow` names them."),
     "job_over": (409, "The job has ended; there is nothing to cancel."),
+    "job_open": (409, "The job has not ended; cancel it first."),
     "endpoint_disabled": (409, "The webhook endpoint is disabled; enable it first."),
     "too_many_endpoints": (409, "As many webhook endpoints are there as a client may have; delete one first."),
     "body_too_large": (413, "The body is larger than 1 MiB."),
@@ -31,6 +32,7 @@ CODES = {
     "too_many_failed_authentications": (429, "Too many requests from this address could not be authenticated."),
     "internal_error": (500, "Something broke on our side, and is logged under the request's id."),
     "database_unavailable": (503, "The database is away; try again."),
+    "storage_unavailable": (503, "The storage is away; the files will be deleted as soon as it is back."),
     "workflow_disabled": (503, "The workflow is switched off at the moment."),
     "no_price": (503, "The workflow has no price at the moment."),
 }

@@ -25,11 +25,13 @@ DOMAIN_STATUS = {
     "client_suspended": status.HTTP_403_FORBIDDEN,
     "not_found": status.HTTP_404_NOT_FOUND,
     "job_over": status.HTTP_409_CONFLICT,
+    "job_open": status.HTTP_409_CONFLICT,
     "endpoint_disabled": status.HTTP_409_CONFLICT,
     "too_many_endpoints": status.HTTP_409_CONFLICT,
     "too_many_open_jobs": status.HTTP_429_TOO_MANY_REQUESTS,
     "too_many_orders": status.HTTP_429_TOO_MANY_REQUESTS,
     "workflow_disabled": status.HTTP_503_SERVICE_UNAVAILABLE,
+    "storage_unavailable": status.HTTP_503_SERVICE_UNAVAILABLE,
     "no_price": status.HTTP_503_SERVICE_UNAVAILABLE,
 }
 UNAVAILABLE = {"Retry-After": "5"}

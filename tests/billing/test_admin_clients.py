@@ -17,6 +17,7 @@ def form_of(shop: Shop, **fields: object) -> dict[str, object]:
         "max_open_jobs": 1000,
         "jobs_per_minute": 60,
         "storage_prefixes": "",
+        "retention_days": 30,
         **keys,
         **fields,
     }
@@ -24,10 +25,12 @@ def form_of(shop: Shop, **fields: object) -> dict[str, object]:
 
 def test_limits_and_prefixes_are_edited(db, shop: Shop):
     browser, path = signed_in(), f"/admin/billing/client/{shop.client.pk}/change/"
-    answer = browser.post(path, form_of(shop, max_open_jobs=7, storage_prefixes="shop/photos/\r\nshop/old/"))
+    answer = browser.post(
+        path, form_of(shop, max_open_jobs=7, retention_days=3, storage_prefixes="shop/photos/\r\nshop/old/")
+    )
     assert answer.status_code == 302
     shop.client.refresh_from_db()
-    assert shop.client.max_open_jobs == 7
+    assert (shop.client.max_open_jobs, shop.client.retention_days) == (7, 3)
     assert shop.client.storage_prefixes == ["shop/photos/", "shop/old/"]
     assert LogEntry.objects.get().object_id == str(shop.client.pk)
 
@@ -60,7 +63,7 @@ def test_saving_the_form_never_writes_back_a_balance_that_moved_meanwhile(db, sh
 
 def test_a_client_is_added_with_nothing_to_its_name(db):
     browser = signed_in()
-    sent = {"name": "New shop", "max_open_jobs": 5, "jobs_per_minute": 60, "storage_prefixes": ""}
+    sent = {"name": "New shop", "max_open_jobs": 5, "jobs_per_minute": 60, "storage_prefixes": "", "retention_days": 9}
     assert browser.post("/admin/billing/client/add/", sent).status_code == 302
     client = Client.objects.get()
     assert (client.name, client.balance, client.max_open_jobs, client.api_keys.count()) == ("New shop", 0, 5, 0)

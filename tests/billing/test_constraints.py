@@ -67,6 +67,7 @@ BREAKS: dict[str, Callable[[Client], None]] = {
     "client_max_open_jobs_range": client_row("max_open_jobs", 1_000_001),
     "client_jobs_per_minute_range": client_row("jobs_per_minute", 0),
     "client_low_credits_threshold_range": client_row("low_credits_threshold", 0),
+    "client_retention_days_range": client_row("retention_days", 0),
     "shopify_secret_once": shopify_secret_twice,
     "shop_domain_once": shop_domain("shop.example", "shop.example"),
     "shop_domain_in_lower_case": shop_domain("Shop.example"),

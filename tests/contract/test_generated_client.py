@@ -47,7 +47,7 @@ def test_it_orders_both_workflows_and_reads_what_became_of_them(gateway: Gateway
         sent = gateway.call("GET", f"/v1/jobs/{job['job_id']}", key=shop.key).json
         for body in (job, sent):
             body["outputs"][0].pop("url")
-            for moment in ("accepted_at", "started_at", "ended_at", "deadline_at"):
+            for moment in ("accepted_at", "started_at", "ended_at", "deadline_at", "files_expire_at"):
                 body[moment] = body[moment].replace("Z", "+00:00")
             for entry in body["timeline"]:
                 entry["at"] = entry["at"].replace("Z", "+00:00")

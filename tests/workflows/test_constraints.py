@@ -100,6 +100,11 @@ BREAKS: dict[str, Callable[[Job], None]] = {
     "job_on_technical_failure_known": job_set("on_technical_failure = 'hope'"),
     "job_fell_back_as_asked": job_set("fell_back = true"),
     "job_cancelled_ends_so": job_set("cancel_requested_at = now()"),
+    "job_erased_once_ended": job_set("files_expire_at = now()"),
+    "job_erased_says_nothing": job_set(
+        "status = 'FAILURE', refund_id = charge_id, ended_at = now(), error_code = 'x', erased_at = now(),"
+        " files_expire_at = now()"
+    ),
     "job_credits_cost_not_negative": job_set("credits_cost = -1"),
     "output_position_once": output_twice,
     "output_thumbnail_key_once": lambda job: output_twice(job, positions=(0, 1), thumbnail_key="t"),

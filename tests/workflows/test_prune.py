@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,7 +23,9 @@ from tests.gateway import ROOT, Gateway, eventually
 from tests.helpers import FAILURE, claimed, output, sql
 from tests.helpers import order as accept
 from workflows import jobs
-from workflows.models import Job
+from workflows.models import Event, Job, WebhookAttempt, WebhookDelivery
+from workflows.webhooks import endpoints
+from workflows.webhooks import retention as webhooks
 
 
 @pytest.fixture
@@ -35,6 +38,18 @@ def pruned(plant: Gateway, *flags: str) -> list[str]:
     done = plant.manage("prune", *flags)
     assert done.returncode == 0, done
     return done.stdout.splitlines()
+
+
+def would_delete(**counts: int) -> str:
+    return deleted(**counts).replace("deleted", "would delete")
+
+
+def deleted(*, logs: int = 0, deliveries: int = 0, events: int = 0, jobs: int = 0, orphans: int = 0) -> str:
+    """What it says in the end."""
+    return (
+        f"deleted request logs: {logs}, webhook deliveries: {deliveries}, events: {events}, jobs' folders: {jobs}, "
+        f"uploads: 0, files that no job has: {orphans}"
+    )
 
 
 # Request logs
@@ -53,11 +68,11 @@ def test_request_logs_go_after_their_time_and_no_earlier(plant: Gateway):
     # The last one's web host had a clock that was far behind.
     young = [log(days=LOG_DAYS - 0.1), log(days=0), log(days=1, id_days=200)]
     RequestLog.objects.bulk_create(old + young)
-    assert pruned(plant, "--dry-run") == ["would delete 2 request log(s) and 0 file(s)"]
+    assert pruned(plant, "--dry-run") == [would_delete(logs=2)]
     assert RequestLog.objects.count() == 5
-    assert pruned(plant) == ["deleted 2 request log(s) and 0 file(s)"]
+    assert pruned(plant) == [deleted(logs=2)]
     assert set(RequestLog.objects.all()) == set(young)
-    assert pruned(plant) == ["deleted 0 request log(s) and 0 file(s)"]
+    assert pruned(plant) == [deleted()]
 
 
 def test_the_books_are_right_when_the_logs_of_old_orders_are_gone(plant: Gateway, shop: Shop):
@@ -67,7 +82,7 @@ def test_the_books_are_right_when_the_logs_of_old_orders_are_gone(plant: Gateway
         request_id = str(ULID.from_datetime(at))
         RequestLog.objects.filter(pk=job.request_id).update(request_id=request_id, received_at=at)
         Job.objects.filter(pk=job.pk).update(request_id=request_id, accepted_at=at)
-    assert pruned(plant) == ["deleted 1 request log(s) and 0 file(s)"]
+    assert pruned(plant) == [deleted(logs=1)]
     done = plant.manage("reconcile")
     assert done.returncode == 0, done
     assert "4 jobs" in done.stdout
@@ -87,7 +102,7 @@ def test_they_go_in_small_transactions_oldest_first_and_for_one_prune_at_a_time(
         assert pruned(plant) == ["another prune is at work"]
         assert first.poll() is None
     said, _ = first.communicate(timeout=30)
-    assert (first.returncode, said) == (0, f"deleted {len(rows)} request log(s) and 0 file(s)\n")
+    assert (first.returncode, said) == (0, f"{deleted(logs=len(rows))}\n")
     assert not RequestLog.objects.exists()
 
 
@@ -95,6 +110,94 @@ def test_expired_rows_are_found_by_the_primary_key(plant: Gateway):
     RequestLog.objects.bulk_create(log(days=n / 100) for n in range(5000))
     sql("ANALYZE request_logs")
     assert "request_logs_pkey" in expired().order_by("pk")[:BATCH].explain()
+
+
+# What clients were told
+
+
+@dataclass
+class Endpoint:
+    """One of a shop's, which is told of tests."""
+
+    shop: Shop
+    id: str
+
+    def told(self, *, days: float, id_days: float | None = None, waits: bool = False) -> WebhookDelivery:
+        """Make an event that was told so many days ago, with ids of that time or another, and its one attempt."""
+        sent = endpoints.send_test(client=self.shop.client, endpoint_id=self.id)
+        at = timezone.now() - timedelta(days=days)
+        new_id = str(ULID.from_datetime(timezone.now() - timedelta(days=days if id_days is None else id_days)))
+        ended = {} if waits else {"next_attempt_at": None, "gave_up_at": at}
+        event, delivery = sent.event, sent
+        WebhookDelivery.objects.filter(pk=sent.pk).delete()
+        Event.objects.filter(pk=event.pk).delete()
+        event.pk, event.created_at = new_id, at
+        event.save(force_insert=True)
+        delivery.pk, delivery.event, delivery.created_at = new_id, event, at
+        delivery.save(force_insert=True)
+        WebhookDelivery.objects.filter(pk=new_id).update(attempts=1, **ended)
+        told = {"worker": "w", "at": at, "duration_ms": 1, "url": "https://hooks.example", "request_headers": {}}
+        WebhookAttempt.objects.create(delivery=delivery, number=1, **told)
+        return delivery
+
+
+@pytest.fixture
+def endpoint(own_database: str, shop: Shop) -> Endpoint:
+    made, _ = endpoints.create(client=shop.client, url="https://hooks.example/studio", event_types=[])
+    return Endpoint(shop, made.pk)
+
+
+def test_events_and_deliveries_go_after_their_time_and_never_what_waits(plant: Gateway, endpoint: Endpoint):
+    for days in (LOG_DAYS + 0.1, 400):
+        endpoint.told(days=days)
+    waits = endpoint.told(days=LOG_DAYS + 5, waits=True)
+    # The last one's host had a clock that was far behind.
+    young = [endpoint.told(days=LOG_DAYS - 0.1), endpoint.told(days=0), endpoint.told(days=1, id_days=200)]
+    assert pruned(plant, "--dry-run") == [would_delete(deliveries=2, events=2)]
+    assert (Event.objects.count(), WebhookDelivery.objects.count(), WebhookAttempt.objects.count()) == (6, 6, 6)
+    assert pruned(plant) == [deleted(deliveries=2, events=2)]
+    assert set(WebhookDelivery.objects.all()) == {waits, *young}
+    assert set(Event.objects.all()) == {delivery.event for delivery in (waits, *young)}
+    assert {attempt.delivery for attempt in WebhookAttempt.objects.all()} == {waits, *young}
+    WebhookDelivery.objects.filter(pk=waits.pk).update(next_attempt_at=None, delivered_at=timezone.now())
+    assert webhooks.prune() == (1, 1)
+    assert set(Event.objects.all()) == {delivery.event for delivery in young}
+
+
+def test_a_delivery_that_is_being_replayed_is_left_alone(plant: Gateway, endpoint: Endpoint):
+    replayed, _ = (endpoint.told(days=LOG_DAYS + n) for n in (1, 2))
+    sql("SET lock_timeout = '5s'")  # nobody waits for it
+    with psycopg.connect(plant.database_url) as other:
+        replay = "UPDATE workflows_webhookdelivery SET next_attempt_at = now(), gave_up_at = NULL WHERE id = %s"
+        other.execute(replay, [replayed.pk])
+        assert webhooks.prune() == (1, 1)
+    assert webhooks.prune() == (0, 0)
+    assert WebhookDelivery.objects.get() == replayed
+    assert replayed.log.count() == 1
+
+
+def test_what_has_expired_of_them_is_found_by_the_primary_key(plant: Gateway, endpoint: Endpoint):
+    events = []
+    for n in range(2000):
+        at = timezone.now() - timedelta(days=n / 20)
+        body = {"client": endpoint.shop.client, "type": "endpoint.test", "body": "{}"}
+        events.append(Event(id=str(ULID.from_datetime(at)), created_at=at, **body))
+    Event.objects.bulk_create(events)
+    WebhookDelivery.objects.bulk_create(
+        WebhookDelivery(
+            id=event.pk,
+            client=endpoint.shop.client,
+            event=event,
+            endpoint_id=endpoint.id,
+            created_at=event.created_at,
+            delivered_at=event.created_at,
+        )
+        for event in events
+    )
+    for table, rows in (("event", webhooks.expired_events()), ("webhookdelivery", webhooks.expired_deliveries())):
+        sql(f"ANALYZE workflows_{table}")
+        assert f"workflows_{table}_pkey" in rows.order_by("pk")[:BATCH].explain()
+    assert webhooks.prune() == (200, 200)
 
 
 # Files
@@ -145,11 +248,15 @@ def test_files_that_no_job_has_go_and_all_others_stay(plant: Gateway, shop: Shop
         put(plant, "shared/looks/1/x.png"),
     }
     *named, said = pruned(plant, "--dry-run")
-    assert (set(named), said) == (gone, "would delete 0 request log(s) and 4 file(s)")
+    assert (set(named), said) == (gone, would_delete(orphans=4))
     assert files(plant) == gone | kept
     *named, said = pruned(plant)
-    assert (set(named), said) == (gone, "deleted 0 request log(s) and 4 file(s)")
+    assert (set(named), said) == (gone, deleted(orphans=4))
     assert files(plant) == kept
+    # What is left of an attempt is not an empty folder either, while another attempt may follow.
+    folder = plant.data_dir / "storage" / f"clients/{shop.client.pk}/jobs"
+    assert sorted(path.name for path in (folder / done.pk).iterdir()) == ["2"]
+    assert sorted(path.name for path in (folder / running.pk).iterdir()) == ["1", "2"]
 
 
 def test_workers_prune_by_themselves_and_leave_no_process_behind(plant: Gateway):
@@ -165,9 +272,9 @@ def test_workers_prune_by_themselves_and_leave_no_process_behind(plant: Gateway)
         )
     supervisor = psutil.Process(plant.processes["worker"].pid)
     try:
-        eventually(lambda: plant.log("worker").count("deleted 1 request log(s) and 0 file(s)\n") == 1, what="it prunes")
+        eventually(lambda: plant.log("worker").count(f"{deleted(logs=1)}\n") == 1, what="it prunes")
         eventually(lambda: len(supervisor.children()) == 2, what="only its clusters are left, and no zombie")
-        eventually(lambda: "deleted 0 request log(s) and 0 file(s)\n" in plant.log("worker"), what="it prunes again")
+        eventually(lambda: f"{deleted()}\n" in plant.log("worker"), what="it prunes again")
     finally:
         everyone = supervisor.children(recursive=True)
         plant.stop("worker")

@@ -1,8 +1,8 @@
 """What the API document says of the endpoints here, beside what their serializers say."""
 
 from workflows.documentation.catalogue import models, workflows
-from workflows.documentation.jobs import cancel, job, jobs, request
+from workflows.documentation.jobs import cancel, erase, job, jobs, request
 from workflows.documentation.orders import OrderSchema, order
 from workflows.documentation.usage import usage
 
-__all__ = ["OrderSchema", "cancel", "job", "jobs", "models", "order", "request", "usage", "workflows"]
+__all__ = ["OrderSchema", "cancel", "erase", "job", "jobs", "models", "order", "request", "usage", "workflows"]

@@ -52,6 +52,9 @@ JOB: dict[str, Any] = {
             "details": {},
         }
     ],
+    "files_expire_at": "2026-12-22T14:36:12.057947Z",
+    "files_erased_at": None,
+    "erased_at": None,
     "timeline": [
         {"at": "2026-11-22T14:36:10.748028Z", "event": "accepted", "attempt": 0, "detail": ""},
         {"at": "2026-11-22T14:36:10.875006Z", "event": "started", "attempt": 1, "detail": ""},
@@ -72,6 +75,7 @@ FAILURE = {
     "error": {"code": NO_RESOLUTION.code, "message": NO_RESOLUTION.message, "retryable": False},
     "summary": {},
     "outputs": [],
+    "files_expire_at": None,
     "timeline": [
         *JOB["timeline"][:2],
         {
@@ -87,6 +91,7 @@ CANCELLING = {
     **JOB,
     "status": "IN_PROGRESS",
     "ended_at": None,
+    "files_expire_at": None,
     "cancel_requested_at": "2026-11-22T14:36:11.520114Z",
     "summary": {},
     "outputs": [],
@@ -230,6 +235,25 @@ cancel = extend_schema(
             examples=[OpenApiExample("running", value=CANCELLING)],
         ),
         **CANCEL_REFUSALS,
+    },
+)
+ERASE_REFUSALS = READ_REFUSALS | refusals("job_open")
+ERASE_REFUSALS |= {503: refusals("database_unavailable", "storage_unavailable")[503]}
+
+erase = extend_schema(
+    operation_id="erase_job",
+    summary="Erase a job",
+    tags=["Jobs"],
+    parameters=[
+        OpenApiParameter("job_id", ULID, OpenApiParameter.PATH, description="The `job_id` of the order's answer."),
+        *response_headers(204, *ERASE_REFUSALS),
+    ],
+    responses={
+        204: OpenApiResponse(
+            description="Its files, its spec and what was said of it are gone for good, also from its events; what is "
+            "left is that there was such a job, when, and what it cost. To erase it again changes nothing."
+        ),
+        **ERASE_REFUSALS,
     },
 )
 request = _read(operation_id="get_job_by_request", summary="Read the job of a request", parameter="request_id")

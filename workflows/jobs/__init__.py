@@ -7,6 +7,7 @@ one job, and takes its locks in the order job, client.
 from workflows.jobs.accept import submit
 from workflows.jobs.attempts import Attempt, claim, fail, give_up, heartbeat, succeed
 from workflows.jobs.cancelling import cancel
+from workflows.jobs.erasing import erase, erase_files, forget
 from workflows.jobs.queue import reserve
 from workflows.jobs.refunds import refund
 from workflows.jobs.replays import Once, order_digest, replayed
@@ -18,7 +19,10 @@ __all__ = [
     "Once",
     "cancel",
     "claim",
+    "erase",
+    "erase_files",
     "fail",
+    "forget",
     "give_up",
     "heartbeat",
     "order_digest",

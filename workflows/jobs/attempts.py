@@ -8,6 +8,7 @@ from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce, Least, Now
 
 from billing import ledger
+from workflows.jobs.erasing import expiry
 from workflows.jobs.policy import remark
 from workflows.jobs.refunds import CANCELLED, end_in_failure
 from workflows.models import Event, Job, JobEvent, Output
@@ -89,7 +90,9 @@ def succeed(attempt: Attempt, *, outputs: list[Output], summary: dict[str, Any])
     """End the job in SUCCESS with its outputs. False: it came too late, or was cancelled; nothing was written."""
     with transaction.atomic(durable=True):
         wanted = attempt.running().filter(cancel_requested_at=None)
-        moved = wanted.update(status=Job.Status.SUCCESS, ended_at=Now(), lease_until=None, summary=summary)
+        moved = wanted.update(
+            status=Job.Status.SUCCESS, ended_at=Now(), files_expire_at=expiry(), lease_until=None, summary=summary
+        )
         if not moved:
             return False
         Output.objects.bulk_create(outputs)

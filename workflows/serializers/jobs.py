@@ -15,7 +15,9 @@ class OutputSerializer(serializers.Serializer[Any]):
         help_text="File name, unique in its job, made of the order's `display_name` if it has one; the URL ends so."
     )
     url = serializers.CharField(
-        help_text="Where to GET the file, without a key; signed, and good for half an hour at least."
+        allow_null=True,
+        help_text="Where to GET the file, without a key; signed, and good for half an hour at least, or until "
+        "`files_expire_at`. Null once the file is gone.",
     )
     thumbnail_url = serializers.CharField(
         allow_null=True,
@@ -100,13 +102,23 @@ class JobSerializer(serializers.Serializer[Job]):
     )
     attempts = serializers.IntegerField(source="attempt", help_text="Attempts begun so far.")
     max_attempts = serializers.IntegerField(help_text="Attempts that it may have.")
-    engine = serializers.CharField(help_text="The engine that makes the images.")
+    engine = serializers.CharField(help_text="The engine that makes the images; empty once the job is erased.")
     fell_back = serializers.BooleanField(
         help_text="Whether the built-in engine took over after a technical failure of the one that was ordered."
     )
     error = serializers.SerializerMethodField(help_text="Why it failed; null unless it did.")
     summary = serializers.DictField(help_text="What the engine understood and made; empty until SUCCESS.")
     outputs = OutputSerializer(many=True, help_text="The files that it made, in order; none until SUCCESS.")
+    files_expire_at = serializers.DateTimeField(
+        allow_null=True, help_text="When its files are deleted, or were due to be; null until SUCCESS."
+    )
+    files_erased_at = serializers.DateTimeField(
+        allow_null=True, help_text="Since when its files are gone; what they were still stands in `outputs`."
+    )
+    erased_at = serializers.DateTimeField(
+        allow_null=True,
+        help_text="Since when it is erased: nothing is kept of its spec, its outputs and what was said of it.",
+    )
 
     timeline: Any = TimelineEntrySerializer(many=True, help_text="What has happened to it, oldest first.")
     queue_position: Any = serializers.IntegerField(

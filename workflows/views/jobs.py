@@ -32,6 +32,15 @@ class JobView(APIView):
     def get(self, request: Request, job_id: str) -> HttpResponseBase:
         return _job(request, Q(pk=job_id))
 
+    @documentation.erase
+    def delete(self, request: Request, job_id: str) -> Response:
+        try:
+            jobs.erase(job_id=job_id, client=authenticated(request)[0])
+        except JobNotFound as error:
+            raise Http404 from error
+        request._request.job_id = job_id  # type: ignore[attr-defined]  # for the request log
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
 
 class CancelView(APIView):
     """Cancel an order whose images nobody wants any more."""

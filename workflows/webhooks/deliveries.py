@@ -1,6 +1,6 @@
 """The life of a delivery, which is a job's in small: reserved by a broker, claimed by a sender, ended or put off.
 
-Locks are taken in the order endpoint, then delivery.
+Locks are taken in the order endpoint, delivery, event.
 """
 
 import random
@@ -16,7 +16,7 @@ from billing.models import Client
 from studio_gateway.alerts import tell_staff
 from workflows.errors import DeliveryNotFound, EndpointDisabled
 from workflows.webhooks.endpoints import disable
-from workflows.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from workflows.webhooks.models import Event, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from workflows.webhooks.posting import TIMEOUT_SECONDS, Answer
 
 # After the first try, the second, and so on, give or take a tenth; after the last of them it is given up.
@@ -148,6 +148,9 @@ def end(
                 row.update(gave_up_at=Now(), next_attempt_at=None, lease_until=None)
             else:
                 row.update(next_attempt_at=Now() + pause, lease_until=None)
+        # What it answered may quote a job that has been erased meanwhile.
+        event = Event.objects.select_for_update(no_key=True).get(pk=delivery.event_id)
+        excerpt = answer.excerpt if event.body == delivery.event.body else ""
         WebhookAttempt.objects.create(
             delivery=delivery,
             number=delivery.attempts,
@@ -158,7 +161,7 @@ def end(
             request_headers=request_headers,
             status=answer.status,
             error=error[:200],
-            response_excerpt=answer.excerpt,
+            response_excerpt=excerpt,
         )
     if tired:
         tell_staff(

@@ -14,7 +14,7 @@ from rest_framework.fields import DateTimeField
 from billing.models import Client
 from studio_gateway.ids import new_ulid
 from workflows.models import Job, Output
-from workflows.webhooks.models import Event, WebhookEndpoint
+from workflows.webhooks.models import Event, WebhookAttempt, WebhookEndpoint
 from workflows.webhooks.serializers import ToldJobSerializer
 
 MAX_ENDPOINTS = 10
@@ -55,6 +55,19 @@ def tell_of_job(job: Job, *, type: Event.Type, at: datetime | None = None, outpu
     assert at is not None
     data = {**ToldJobSerializer(job).data, "sequence": sequence}
     _tell(type, client_id=job.client_id, at=at, data=data, job_id=job.pk, sequence=sequence)
+
+
+def forget_what_was_told(job: Job) -> None:
+    """Leave of a job's events that there were such, in the transaction that erases the job.
+
+    They stay in the feed and in the log of deliveries, and what waits is still sent, in these words.
+    """
+    for event in Event.objects.filter(job=job):
+        data = {"job_id": job.pk, "erased": True, "link": f"/v1/jobs/{job.pk}", "sequence": event.sequence}
+        told = {**json.loads(event.body), "data": data}
+        Event.objects.filter(pk=event.pk).update(body=json.dumps(told, ensure_ascii=False))
+    # After the events: a sender that is at work looks at them before it writes down what it was answered.
+    WebhookAttempt.objects.filter(delivery__event__job=job).update(response_excerpt="")
 
 
 def tell_of_low_credits(client: Client) -> None:

@@ -21,7 +21,7 @@ class XactIdField(models.Field):
 
 
 class Event(models.Model):
-    """One thing that a client is told, in the words it is told it with, for ever.
+    """One thing that a client is told, in the words it is told it with, until its job is erased.
 
     It is written in the transaction of what it tells. Those of a job are numbered by `sequence`; `xid` is the
     transaction's id, by which readers of the feed know what may still come before an event.
