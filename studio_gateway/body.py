@@ -73,7 +73,7 @@ class Body:
 
 def drain_up_to(request: HttpRequest, size: int) -> None:
     """Let a body of `size` bytes be drained, where it is to be expected: its refusal shall not be lost."""
-    if isinstance(body := request.environ["wsgi.input"], Body):
+    if isinstance(body := request.META["wsgi.input"], Body):
         body.drained = max(body.drained, size)
 
 
