@@ -87,7 +87,8 @@ def within(seconds: float, read: Callable[[], None]) -> None:
 
     def run() -> None:
         try:
-            done.set_result(read())
+            read()
+            done.set_result(None)
         except BaseException as error:
             done.set_exception(error)
 

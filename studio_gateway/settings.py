@@ -174,6 +174,9 @@ CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"
 READS_PER_MINUTE = 6000
 FAILED_AUTHENTICATIONS_PER_MINUTE = 600
 
+# How long the body of an upload may take to arrive.
+UPLOAD_SECONDS = 120
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["billing.authentication.BearerAuthentication"],
     "DEFAULT_THROTTLE_CLASSES": ["studio_gateway.api.throttling.ReadThrottle"],
