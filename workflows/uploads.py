@@ -23,7 +23,7 @@ from workflows.errors import (
     UploadWrongSize,
     UploadWrongType,
 )
-from workflows.storage import SignedFileSystemStorage, signed_upload
+from workflows.storage import MAX_PHOTO_BYTES, SignedFileSystemStorage, signed_upload
 
 # How long a URL takes what it was signed for.
 URL_LIFE = timedelta(minutes=15)
@@ -63,7 +63,7 @@ def receive(*, key: str, request: HttpRequest) -> None:
     if signed is None or not isinstance(default_storage, SignedFileSystemStorage):
         raise UploadNotSigned
     content_type, size, expires = signed
-    drain_up_to(request, size)
+    drain_up_to(request, MAX_PHOTO_BYTES)
     if time.time() >= expires:
         raise UploadExpired
     if (sent := request.META.get("CONTENT_TYPE", "")) != content_type:

@@ -4,14 +4,14 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from studio_gateway.api.fields import StrictInteger, StrictSerializer, StrictString
+from studio_gateway.api.fields import Filled, StrictInteger, StrictSerializer
 from workflows.engines.photo_formats import PHOTO_FORMATS
 from workflows.storage import MAX_PHOTO_BYTES
 from workflows.uploads import Upload
 
 
 @extend_schema_field({"type": "string", "pattern": f"^({'|'.join(re.escape(kind) for kind in PHOTO_FORMATS)})$"})
-class PhotoType(StrictString):
+class PhotoType(Filled):
     """The media type of a photo that can be read."""
 
     def to_internal_value(self, data: Any) -> str:
