@@ -1,8 +1,6 @@
 """What granian leaves to the application about the bodies of requests."""
 
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future
 from typing import Any
 
 from django.conf import settings
@@ -31,8 +29,6 @@ class Body:
             environ["CONTENT_LENGTH"] = str(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
         self.left = int(environ.get("CONTENT_LENGTH") or 0)
         self.drained = DRAINED
-        # A read that was given up may go on in its thread.
-        self.is_read = False
         # Then the client sends nothing before a "100 Continue", which reading makes.
         self.waits = "HTTP_EXPECT" in environ
 
@@ -44,9 +40,7 @@ class Body:
         """
         if self.coding not in ("", "chunked"):
             raise BadRequest("the transfer coding is unknown")
-        self.is_read = True
         data: bytes = self.input.read(size)
-        self.is_read = False
         self.left -= len(data)
         if not self.coding and len(data) < size:
             raise UnreadablePostError("the body broke off")
@@ -60,7 +54,7 @@ class Body:
         Most clients send all of their body before they look for an answer; a connection that is closed on what they
         send is reset, and the answer lost.
         """
-        if (self.left == 0 and not self.coding) or self.left > self.drained or self.waits or self.is_read:
+        if (self.left == 0 and not self.coding) or self.left > self.drained or self.waits:
             return
         if draining.acquire(blocking=False):
             try:
@@ -75,22 +69,3 @@ def drain_up_to(request: HttpRequest, size: int) -> None:
     """Let a body of `size` bytes be drained, where it is to be expected: its refusal shall not be lost."""
     if isinstance(body := request.META["wsgi.input"], Body):
         body.drained = max(body.drained, size)
-
-
-def within(seconds: float, read: Callable[[], None]) -> None:
-    """Run what reads a body, and raise TimeoutError once it takes longer.
-
-    It runs in a thread of its own, since a read cannot be timed out. One that is given up ends when its client sends
-    more or goes away.
-    """
-    done: Future[None] = Future()
-
-    def run() -> None:
-        try:
-            read()
-            done.set_result(None)
-        except BaseException as error:
-            done.set_exception(error)
-
-    threading.Thread(target=run, daemon=True).start()
-    done.result(seconds)

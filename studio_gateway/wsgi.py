@@ -36,6 +36,7 @@ def application(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]
         # JSON has none. Django would decode the query string with it, and fail before any error handler is there.
         environ["CONTENT_TYPE"] = media_type.partition(";")[0]
     body = environ["wsgi.input"] = Body(environ)
+    environ["PEER"] = environ["REMOTE_ADDR"]  # which may come to name another, as a proxy says
     return _answer(handler(environ, start_response), body)
 
 

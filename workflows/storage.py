@@ -14,7 +14,6 @@ from django.core.signing import BadSignature, Signer, TimestampSigner, b62_encod
 from django.utils.encoding import filepath_to_uri
 
 from billing.models import Client
-from studio_gateway.body import within
 from studio_gateway.ids import new_ulid
 from studio_gateway.text import is_storable
 from workflows.engines.base import EngineError
@@ -58,33 +57,24 @@ class SignedFileSystemStorage(FileSystemStorage):
         headers = {"Content-Type": content_type, "Content-Length": str(size)}
         return f"{self.base_url}{filepath_to_uri(name)}?signature={signature}", headers
 
-    def receive(self, name: str, *, read: Callable[[int], bytes], size: int, seconds: float) -> None:
+    def receive(self, name: str, *, read: Callable[[int], bytes], size: int) -> None:
         """Keep `size` bytes that `read` returns, all of them or nothing.
 
-        Raises FileExistsError for what is there already, TimeoutError after `seconds`, and what `read` raises.
+        Raises FileExistsError for what is there already, and what `read` raises.
         """
         path = Path(self.path(name))
         path.parent.mkdir(parents=True, exist_ok=True)
         # Beside the file, so that whatever deletes a client's uploads deletes what a killed process left of one, too.
         part = path.with_name(f"{path.name}.{new_ulid()}.part")
-        end = time.monotonic() + seconds
-        file = part.open("xb")
-
-        def pour() -> None:
-            with file:
-                left = size
-                while left > 0 and time.monotonic() < end:
-                    left -= file.write(read(min(left, UPLOAD_CHUNK)))
+        try:
+            with part.open("xb") as file:
+                while size > 0:
+                    size -= file.write(read(min(size, UPLOAD_CHUNK)))
                 file.flush()
                 os.fsync(file.fileno())
-            if left > 0:
-                raise TimeoutError
-
-        try:
-            within(seconds, pour)
             os.link(part, path)  # unlike a renaming, it never replaces what is there
         finally:
-            part.unlink()
+            part.unlink(missing_ok=True)
 
 
 def signature_holds(*, key: str, signature: str) -> bool:

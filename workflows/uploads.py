@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from billing.models import Client
 from studio_gateway.body import drain_up_to
+from studio_gateway.connections import ended_after
 from studio_gateway.ids import new_ulid
 from workflows.engines.photo_formats import PHOTO_FORMATS
 from workflows.errors import (
@@ -77,7 +78,8 @@ def receive(*, key: str, request: HttpRequest) -> None:
     if not receiving.acquire(blocking=False):
         raise TooManyUploads
     try:
-        default_storage.receive(key, read=request.read, size=size, seconds=settings.UPLOAD_SECONDS)
+        with ended_after(settings.UPLOAD_SECONDS, request.META):
+            default_storage.receive(key, read=request.read, size=size)
     except FileExistsError as error:
         raise UploadExists from error
     except TimeoutError as error:
