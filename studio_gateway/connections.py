@@ -2,6 +2,7 @@
 
 import os
 import socket
+import stat
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -29,7 +30,7 @@ def ended_after(seconds: float, environ: dict[str, Any]) -> Iterator[None]:
         late.set()
         for name, connection in _connections(port, address):
             if name in before:
-                with suppress(OSError):  # it has just gone
+                with suppress(OSError):
                     connection.shutdown(socket.SHUT_RD)
 
     timer = threading.Timer(seconds, end)
@@ -47,9 +48,10 @@ def ended_after(seconds: float, environ: dict[str, Any]) -> Iterator[None]:
 
 def _connections(port: int, address: str) -> Iterator[tuple[Name, socket.socket]]:
     """Yield this process's connections from `address` to its `port`; each is good until the next."""
-    for descriptor in Path("/dev/fd").iterdir():
-        with suppress(OSError), closing(socket.socket(fileno=os.dup(int(descriptor.name)))) as connection:
-            if connection.family in (socket.AF_INET, socket.AF_INET6) and connection.getsockname()[1] == port:
-                name = connection.getpeername()
-                if name[0] == address:
-                    yield name, connection
+    for number in [int(path.name) for path in Path("/dev/fd").iterdir()]:
+        with suppress(OSError):  # it has just gone
+            if stat.S_ISSOCK(os.fstat(number).st_mode):
+                with closing(socket.socket(fileno=os.dup(number))) as connection:
+                    internet = connection.family in (socket.AF_INET, socket.AF_INET6)
+                    if internet and connection.getsockname()[1] == port and connection.getpeername()[0] == address:
+                        yield connection.getpeername(), connection

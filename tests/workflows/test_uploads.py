@@ -321,7 +321,9 @@ def impatient(own_database: str, tmp_path: Path) -> Iterator[Gateway]:
 
 
 def test_a_slow_upload_is_given_up_and_holds_up_nobody(impatient: Gateway, shop: Shop):
+    (web,) = psutil.Process(impatient.processes["web"].pid).children()
     upload, other = Upload.of(impatient, shop), Upload.of(impatient, shop)
+    descriptors = web.num_fds()
     with connected(impatient) as wire:
         wire.sendall(upload.head() + PHOTO[:-1])
         eventually(lambda: upload.files, what="the upload begins")
@@ -336,6 +338,7 @@ def test_a_slow_upload_is_given_up_and_holds_up_nobody(impatient: Gateway, shop:
         assert other.put().status == 200
     assert upload.files == []
     assert upload.put().status == 200
+    eventually(lambda: web.num_fds() <= descriptors, what="its connections are closed")
 
 
 def test_64_mib_pass_through_little_memory(gateway: Gateway, shop: Shop):
