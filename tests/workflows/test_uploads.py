@@ -148,7 +148,7 @@ def test_whoever_may_read_may_upload(db, shop: Shop):
 
 
 def test_an_uploaded_photo_is_cut_out(gateway: Gateway, shop: Shop):
-    photo = draw_flat_lay(width=800, height=600)
+    photo = draw_flat_lay(width=480, height=360)
     upload = Upload.of(gateway, shop, size=len(photo))
     answer = upload.put(photo)
     assert (answer.status, answer.body) == (200, b"")
@@ -365,7 +365,7 @@ def test_64_mib_pass_through_little_memory(gateway: Gateway, shop: Shop):
 
 
 def test_a_photo_goes_to_the_bucket_and_is_cut_out(gateway_on_s3: Gateway, bucket: Bucket, shop: Shop):
-    photo = draw_flat_lay(width=800, height=600)
+    photo = draw_flat_lay(width=480, height=360)
     upload = Upload.of(gateway_on_s3, shop, size=len(photo))
     assert upload.headers == {"Content-Type": "image/png", "Content-Length": str(len(photo)), "If-None-Match": "*"}
     url = urllib.parse.urlsplit(upload.url)
