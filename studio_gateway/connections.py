@@ -3,6 +3,7 @@
 import os
 import socket
 import stat
+import struct
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -11,26 +12,21 @@ from typing import Any
 
 from django.http import UnreadablePostError
 
-# What the peer of a connection calls itself: address, port and, of IPv6, more.
-Name = tuple[Any, ...]
-
 
 @contextmanager
 def ended_after(seconds: float, environ: dict[str, Any]) -> Iterator[None]:
     """End the connection of a request whose body is not read within `seconds`, and raise TimeoutError.
 
-    An answer can still be sent. WSGI does not say which connection is the request's: it is one of those that its peer
-    had at the beginning and still has, of which the others are idle by then, or as late.
+    An answer can still be sent. WSGI does not say which connection is the request's: it is one of its peer's on which
+    nothing was sent meanwhile. Of others that are so, none is in use, or it is as slow.
     """
-    port, address = int(environ["SERVER_PORT"]), environ.get("PEER", "")
-    before = {name for name, _ in _connections(port, address)}
     late = threading.Event()
 
     def end() -> None:
         late.set()
-        for name, connection in _connections(port, address):
-            if name in before:
-                with suppress(OSError):
+        for connection in _connections(port=int(environ["SERVER_PORT"]), peer=environ["PEER"]):
+            with suppress(OSError):
+                if _silent_for(connection) > seconds / 2:
                     connection.shutdown(socket.SHUT_RD)
 
     timer = threading.Timer(seconds, end)
@@ -46,12 +42,19 @@ def ended_after(seconds: float, environ: dict[str, Any]) -> Iterator[None]:
         timer.cancel()
 
 
-def _connections(port: int, address: str) -> Iterator[tuple[Name, socket.socket]]:
-    """Yield this process's connections from `address` to its `port`; each is good until the next."""
-    for number in [int(path.name) for path in Path("/dev/fd").iterdir()]:
+def _connections(*, port: int, peer: str) -> Iterator[socket.socket]:
+    """Yield this process's connections from the address `peer` to its `port`; each is good until the next."""
+    for number in [int(path.name) for path in Path("/proc/self/fd").iterdir()]:
         with suppress(OSError):  # it has just gone
             if stat.S_ISSOCK(os.fstat(number).st_mode):
                 with closing(socket.socket(fileno=os.dup(number))) as connection:
                     internet = connection.family in (socket.AF_INET, socket.AF_INET6)
-                    if internet and connection.getsockname()[1] == port and connection.getpeername()[0] == address:
-                        yield connection.getpeername(), connection
+                    if internet and connection.getsockname()[1] == port and connection.getpeername()[0] == peer:
+                        yield connection
+
+
+def _silent_for(connection: socket.socket) -> float:
+    """Return for how many seconds nothing was sent on a connection: tcpi_last_data_sent of Linux's struct tcp_info."""
+    info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 48)
+    (milliseconds,) = struct.unpack_from("I", info, 44)
+    return float(milliseconds) / 1000

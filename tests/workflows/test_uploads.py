@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import re
+import select
 import urllib.parse
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -323,14 +324,23 @@ def impatient(own_database: str, tmp_path: Path) -> Iterator[Gateway]:
 def test_a_slow_upload_is_given_up_and_holds_up_nobody(impatient: Gateway, shop: Shop):
     (web,) = psutil.Process(impatient.processes["web"].pid).children()
     upload, other = Upload.of(impatient, shop), Upload.of(impatient, shop)
+    busy_wire = http.client.HTTPConnection("127.0.0.1", impatient.port, timeout=20)
     descriptors = web.num_fds()
-    with connected(impatient) as wire:
+    with connected(impatient) as wire, contextlib.closing(busy_wire):
         wire.sendall(upload.head() + PHOTO[:-1])
         eventually(lambda: upload.files, what="the upload begins")
         busy = other.put()
         refused_on_the_wire(busy, 429, "too_many_uploads")
         assert int(busy.headers["Retry-After"]) > 0
+        while not select.select([wire], [], [], 0.05)[0]:
+            busy_wire.request("GET", "/healthz")
+            assert busy_wire.getresponse().read()
         refused_on_the_wire(answer_on(wire), 408, "upload_too_slow")
+        # Of the same peer's connections only the slow one was ended.
+        assert busy_wire.sock is not None
+        busy_wire.sock.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            busy_wire.sock.recv(1)
         assert upload.files == []
         # The connection is still open here, and its last byte comes too late.
         with contextlib.suppress(ConnectionError):
