@@ -5,7 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import BadRequest, RequestDataTooBig
-from django.http import UnreadablePostError
+from django.http import HttpRequest, UnreadablePostError
 
 # The most that is drained of one body, in bytes; a client that announces more is cut off.
 DRAINED = 8 * 1024 * 1024
@@ -28,6 +28,7 @@ class Body:
         if self.coding:
             environ["CONTENT_LENGTH"] = str(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
         self.left = int(environ.get("CONTENT_LENGTH") or 0)
+        self.drained = DRAINED
         # Then the client sends nothing before a "100 Continue", which reading makes.
         self.waits = "HTTP_EXPECT" in environ
 
@@ -53,12 +54,18 @@ class Body:
         Most clients send all of their body before they look for an answer; a connection that is closed on what they
         send is reset, and the answer lost.
         """
-        if (self.left == 0 and not self.coding) or self.left > DRAINED or self.waits:
+        if (self.left == 0 and not self.coding) or self.left > self.drained or self.waits:
             return
         if draining.acquire(blocking=False):
             try:
-                left = DRAINED
+                left = self.drained
                 while left > 0 and (data := self.input.read(64 * 1024)):
                     left -= len(data)
             finally:
                 draining.release()
+
+
+def drain_up_to(request: HttpRequest, size: int) -> None:
+    """Let a body of `size` bytes be drained, where it is to be expected: its refusal shall not be lost."""
+    if isinstance(body := request.META["wsgi.input"], Body):
+        body.drained = max(body.drained, size)

@@ -82,3 +82,40 @@ class DeliveryNotFound(WorkflowsError):
     """There is no webhook delivery {delivery_id}."""
 
     code = "not_found"
+
+
+class UploadNotSigned(WorkflowsError):
+    """This URL was not signed for an upload, or not as it stands. POST /v1/uploads for another."""
+
+    code = "not_found"
+
+
+class UploadExpired(WorkflowsError):
+    """The time of this URL is over. POST /v1/uploads for another."""
+
+    code = "upload_expired"
+
+
+class UploadWrongType(WorkflowsError):
+    """This URL takes Content-Type {signed}, and {sent} was sent."""
+
+    code = "upload_wrong_type"
+
+
+class UploadWrongSize(WorkflowsError):
+    """This URL takes a Content-Length of {signed} bytes, and {sent} was announced."""
+
+    code = "upload_wrong_size"
+
+
+class UploadExists(WorkflowsError):
+    """This URL has been used: its file is there. POST /v1/uploads for another."""
+
+    code = "upload_exists"
+
+
+class TooManyUploads(WorkflowsError):
+    """As many uploads are under way as are taken at once. Send it again."""
+
+    code = "too_many_uploads"
+    retry_after = 5

@@ -70,6 +70,15 @@ class S3Storage(s3.S3Storage):
         with _as_os_error(name):
             return str(super()._save(name, content))
 
+    def upload_url(self, name: str, *, content_type: str, size: int, seconds: int) -> tuple[str, dict[str, str]]:
+        """Return a URL that takes this file once, by PUT, and the headers that it must be sent with."""
+        wanted = {"ContentType": content_type, "ContentLength": size, "IfNoneMatch": "*"}
+        with _as_os_error(name):
+            url = self.connection.meta.client.generate_presigned_url(
+                "put_object", Params={"Bucket": self.bucket_name, "Key": name, **wanted}, ExpiresIn=seconds
+            )
+        return url, {"Content-Type": content_type, "Content-Length": str(size), "If-None-Match": "*"}
+
     def delete(self, name: str) -> None:
         with _as_os_error(name):
             super().delete(name)

@@ -4,7 +4,7 @@ import errno
 import mimetypes
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,10 +12,11 @@ from pathlib import Path
 from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import FileSystemStorage, default_storage
-from django.core.signing import BadSignature, TimestampSigner, b62_encode
+from django.core.signing import BadSignature, Signer, TimestampSigner, b62_encode
 from django.utils.encoding import filepath_to_uri
 
 from billing.models import Client
+from studio_gateway.ids import new_ulid
 from studio_gateway.text import is_storable
 from workflows.engines.base import EngineError
 
@@ -41,6 +42,10 @@ class _Signer(TimestampSigner):
 
 
 _signer = _Signer(salt="workflows.storage", sep=".")
+# What was signed to be read cannot be written, nor the other way round.
+_upload_signer = Signer(salt="workflows.uploads", sep=".")
+# So much of an upload is in memory at once.
+UPLOAD_CHUNK = 64 * 1024
 
 
 class SignedFileSystemStorage(FileSystemStorage):
@@ -75,6 +80,31 @@ class SignedFileSystemStorage(FileSystemStorage):
         for path, _, names in os.walk(self.path(folder), onerror=failed):
             yield from (Path(path, name) for name in names)
 
+    def upload_url(self, name: str, *, content_type: str, size: int, seconds: int) -> tuple[str, dict[str, str]]:
+        """Return a URL that takes this file once, by PUT, and the headers that it must be sent with."""
+        signature = _upload_signer.sign_object([name, content_type, size, int(time.time()) + seconds])
+        headers = {"Content-Type": content_type, "Content-Length": str(size)}
+        return f"{self.base_url}{filepath_to_uri(name)}?signature={signature}", headers
+
+    def receive(self, name: str, *, read: Callable[[int], bytes], size: int) -> None:
+        """Keep `size` bytes that `read` returns, all of them or nothing.
+
+        Raises FileExistsError for what is there already, and what `read` raises.
+        """
+        path = Path(self.path(name))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Beside the file, so that whatever deletes a client's uploads deletes what a killed process left of one, too.
+        part = path.with_name(f"{path.name}.{new_ulid()}.part")
+        try:
+            with part.open("xb") as file:
+                while size > 0:
+                    size -= file.write(read(min(size, UPLOAD_CHUNK)))
+                file.flush()
+                os.fsync(file.fileno())
+            os.link(part, path)  # unlike a renaming, it never replaces what is there
+        finally:
+            part.unlink(missing_ok=True)
+
 
 def signature_holds(*, key: str, signature: str) -> bool:
     """Tell whether `signature` was made for `key`, less than OUTPUT_URL_SECONDS ago."""
@@ -84,6 +114,15 @@ def signature_holds(*, key: str, signature: str) -> bool:
         return False
     # Of a key with a dot in it, the end can be sent as the beginning of the signature: `a` and `png.…` for `a.png`.
     return signed == key
+
+
+def signed_upload(*, key: str, signature: str) -> tuple[str, int, int] | None:
+    """Return what an upload of `key` was signed for: its content type, its size, and the time when that ends."""
+    try:
+        signed, content_type, size, expires = _upload_signer.unsign_object(signature)
+    except BadSignature:
+        return None
+    return (content_type, size, expires) if signed == key else None
 
 
 class TrialImageNotFound(EngineError):

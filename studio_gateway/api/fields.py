@@ -69,6 +69,14 @@ class StrictString(Strict, serializers.CharField):
         return data
 
 
+class Filled(StrictString):
+    """A text with a meaning, which is never empty."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(allow_blank=False, **kwargs)
+        self.error_messages["blank"] = "String should have at least 1 character"
+
+
 class StrictInteger(Strict, serializers.IntegerField):
     """An integer of any size; a float counts where it is whole, a boolean never."""
 

@@ -45,7 +45,9 @@ DRY_RUN = {
 
 # Answers to a client who is known.
 LIMITED = (200, 402, 403, 405, 413, 415, 429, 503)
-ORDER_REFUSALS = refusals(*(code for code in CODES if code not in ("too_many_reads", "job_over")))
+OF_JOBS = ("job_over", "job_open", "storage_unavailable")
+NOT_OF_ORDERS = (*OF_JOBS, "too_many_reads", "endpoint_disabled", "too_many_endpoints")
+ORDER_REFUSALS = refusals(*(code for code in CODES if code not in NOT_OF_ORDERS and "upload" not in code))
 
 order = extend_schema(
     tags=["Orders"],

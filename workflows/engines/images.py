@@ -9,8 +9,8 @@ from PIL import Image, ImageOps
 
 from workflows.engines.base import EngineError
 from workflows.engines.palette import Bytes
+from workflows.engines.photo_formats import PHOTO_FORMATS
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP")
 MOST_PIXELS = 50_000_000
 SMALLEST_SIDE = 32
 
@@ -77,8 +77,8 @@ def _open(data: bytes) -> Image.Image:
     # Image.open() warns of a bomb, or raises, by a limit that is global to the process; the formats' own openers
     # read the header alone and leave the judgement to us.
     Image.init()
-    for name in FORMATS:
-        factory, accept = Image.OPEN[name]
+    for known in PHOTO_FORMATS.values():
+        factory, accept = Image.OPEN[known.name]
         accepted = accept is None or accept(data[:16])
         if accepted and not isinstance(accepted, str):
             try:

@@ -11,16 +11,19 @@ from workflows.serializers.orders import (
     ExtractTrialItemsRequest,
     WorkflowAcceptedResponse,
 )
+from workflows.serializers.uploads import CreateUploadRequest, UploadSerializer
 from workflows.serializers.usage import UsageQuery, UsageReport
 
 __all__ = [
     "BackgroundGeneratorRequest",
+    "CreateUploadRequest",
     "DryRunResponse",
     "ExtractTrialItemsRequest",
     "JobPage",
     "JobSerializer",
     "JobsQuery",
     "ModelList",
+    "UploadSerializer",
     "UsageQuery",
     "UsageReport",
     "WorkflowAcceptedResponse",

@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from billing.models import MAX_THRESHOLD
-from studio_gateway.api.fields import StrictBoolean, StrictInteger, StrictList, StrictSerializer, StrictString
+from studio_gateway.api.fields import Filled, StrictBoolean, StrictInteger, StrictList, StrictSerializer
 from studio_gateway.api.queries import OneOf, Page, Parameter, ULIDCursor
 from studio_gateway.ids import ULIDConverter
 from workflows.models import Event, Job, WebhookAttempt, WebhookDelivery, WebhookEndpoint
@@ -33,14 +33,6 @@ class ToldJobSerializer(ListedJobSerializer):
 
 
 LABEL = "[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-
-
-class Filled(StrictString):
-    """A text with a meaning, which is never empty."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(allow_blank=False, **kwargs)
-        self.error_messages["blank"] = "String should have at least 1 character"
 
 
 @extend_schema_field({"type": "string", "pattern": f"^({'|'.join(re.escape(name) for name in TYPES_TO_ASK_FOR)})$"})
