@@ -7,7 +7,7 @@ from tests.conftest import Shop
 from tests.gateway import ROOT, Gateway, eventually
 from tests.helpers import books_are_right
 from tests.webhooks import hurry
-from workflows.models import Job, WebhookDelivery, WebhookEndpoint
+from workflows.models import Job, WebhookDelivery
 
 
 def visit(gateway: Gateway, key: str, *options: str) -> subprocess.Popen[str]:
@@ -15,7 +15,7 @@ def visit(gateway: Gateway, key: str, *options: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def all_was_well(shop: Shop, process: subprocess.Popen[str]) -> str:
+def all_was_well(gateway: Gateway, shop: Shop, process: subprocess.Popen[str]) -> str:
     said, wrong = process.communicate(timeout=90)
     assert (process.returncode, wrong) == (0, ""), said
     jobs = Job.objects.filter(client=shop.client).order_by("pk")
@@ -26,7 +26,7 @@ def all_was_well(shop: Shop, process: subprocess.Popen[str]) -> str:
     ]
     books_are_right(shop.client)
     assert f"balance {shop.balance}: receipts, ledger and usage agree" in said
-    assert not WebhookEndpoint.objects.filter(client=shop.client).exists()
+    assert gateway.call("GET", "/v1/webhook-endpoints", key=shop.key).json == {"endpoints": []}
     return said
 
 
@@ -37,11 +37,12 @@ def test_it_uploads_orders_is_told_and_its_own_sum_is_the_bill(gateway: Gateway,
     )
     # The first pause, of five seconds, it waits for itself; the second would be five minutes.
     hurry(eventually(failed.first, seconds=60, what="one event was refused twice"))
-    assert "was delivered after two failures by itself" in all_was_well(shop, process)
+    assert "was delivered after two failures by itself" in all_was_well(gateway, shop, process)
 
 
 def test_with_files_in_s3_it_is_the_same(gateway_on_s3: Gateway, shop: Shop):
-    assert "was delivered after two failures, replayed" in all_was_well(shop, visit(gateway_on_s3, shop.key))
+    said = all_was_well(gateway_on_s3, shop, visit(gateway_on_s3, shop.key))
+    assert "was delivered after two failures, replayed" in said
 
 
 def test_it_says_what_is_not_as_it_should_be(gateway: Gateway):

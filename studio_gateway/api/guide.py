@@ -12,6 +12,9 @@ from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 from markdown_it import MarkdownIt
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import get_lexer_by_name
 
 POLICY = "default-src 'self'; img-src 'self' data:"
 
@@ -34,7 +37,7 @@ def guide_page(request: HttpRequest) -> HttpResponse:
 @cache
 def _guide() -> Guide:
     """Render the guide, once in each process; its headings get the ids that GitHub gives them."""
-    markdown = MarkdownIt("commonmark").enable("table")
+    markdown = MarkdownIt("commonmark", {"highlight": _colored}).enable("table")
     tokens = markdown.parse((settings.BASE_DIR / "docs" / "guide.md").read_text())
     chapters = []
     for heading, text in pairwise(tokens):
@@ -44,3 +47,7 @@ def _guide() -> Guide:
                 chapters.append((str(heading.attrs["id"]), text.content))
     # Safe: the text is our own.
     return Guide(mark_safe(markdown.renderer.render(tokens, markdown.options, {})), chapters)
+
+
+def _colored(code: str, language: str, _: str) -> str:
+    return highlight(code, get_lexer_by_name(language), HtmlFormatter(nowrap=True))
