@@ -2,6 +2,7 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
+from studio_gateway.api.guide import guide_page
 from studio_gateway.api.openapi import docs_page, openapi_json
 
 admin.autodiscover()
@@ -11,6 +12,7 @@ urlpatterns = [
     path("", include("billing.urls")),
     path("openapi.json", openapi_json, name="openapi"),
     path("docs", docs_page, {"page": "docs"}, name="docs"),
+    path("docs/guide", guide_page, name="guide"),
     path("redoc", docs_page, {"page": "redoc"}, name="redoc"),
     path("admin/", admin.site.urls),
     re_path("^(admin)?$", RedirectView.as_view(url="/admin/")),

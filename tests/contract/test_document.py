@@ -126,7 +126,7 @@ def test_every_refusal_of_the_domain_is_documented():
     assert DOMAIN_STATUS.items() <= {code: status for code, (status, _) in CODES.items()}.items()
 
 
-@pytest.mark.parametrize("path", ["/openapi.json", "/docs", "/redoc"])
+@pytest.mark.parametrize("path", ["/openapi.json", "/docs", "/docs/guide", "/redoc"])
 def test_it_is_only_read(path: str):
     answer = post(None, path, {}, http=HttpClient(enforce_csrf_checks=True))
     assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, HEAD")
