@@ -6,12 +6,19 @@ from tests.console import signed_in
 from tests.helpers import get
 
 
-@pytest.mark.parametrize("path", ["/v1/nothing", "/nothing", "/files/nothing"])
-def test_a_path_that_is_not_there_is_said_so_in_json(db, path: str):
+@pytest.mark.parametrize(
+    ("path", "detail"),
+    [
+        ("/v1/nothing", "There is nothing here."),
+        ("/nothing", "There is nothing here."),
+        ("/files/nothing", "Not found."),
+    ],
+)
+def test_a_path_that_is_not_there_is_said_so_in_json(db, path: str, detail: str):
     answer = get(None, path)
     assert answer.status_code == 404
     assert answer.json() == {
-        "detail": "There is nothing here.",
+        "detail": detail,
         "code": "not_found",
         "request_id": answer.headers["X-Request-Id"],
     }
