@@ -284,6 +284,8 @@ Q_CLUSTER = {
         "webhooks": {
             "broker_class": "workflows.webhooks.broker.DeliveryBroker",
             "workers": WEBHOOK_PROCESSES,
+            # Nobody waits for a webhook as for an image: to look seldom costs a quarter as much while nothing is due.
+            "poll": 0.2,
             # More than an attempt can take, which has a time-out of its own.
             "timeout": 30,
             "recycle": 1000,

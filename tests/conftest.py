@@ -120,7 +120,8 @@ def bucket(running_bucket: s3.Bucket, settings) -> s3.Bucket:
     return running_bucket
 
 
-@pytest.fixture(scope="session")
+# Not for the session: few files use it, and an idle gateway costs its share of a core.
+@pytest.fixture(scope="module")
 def gateway_running_on_s3(
     django_db_setup: None, django_db_blocker, running_bucket: s3.Bucket, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Gateway, str]]:
