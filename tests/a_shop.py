@@ -235,9 +235,8 @@ class Shop:
             same("the size of a file", told=output["size"], got=len(file.body))
             same("the SHA-256 of a file", told=output["sha256"], got=hashlib.sha256(file.body).hexdigest())
             same("the type of a file", told=output["content_type"], got=file.headers["Content-Type"])
-            if thumbnail := output.get("thumbnail_url"):
-                small = fetch(thumbnail)
-                same("the type of a thumbnail", told="image/webp", got=small.headers["Content-Type"])
+            small = fetch(output["thumbnail_url"])
+            same("the type of a thumbnail", told="image/webp", got=small.headers["Content-Type"])
             print(f"downloaded {output['name']}: {output['width']}×{output['height']}, {output['size']} bytes, as told")
 
     def hear(self, *, patient: bool) -> None:
