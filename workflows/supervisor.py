@@ -1,4 +1,4 @@
-"""`manage.py worker`: two qclusters, watched and replaced, and the sweep."""
+"""`manage.py worker`: one qcluster or two, watched and replaced, and the sweep."""
 
 import logging
 import os
@@ -91,16 +91,16 @@ class Supervisor:
     def run(self) -> None:
         """Work until SIGTERM or SIGINT; then drain and return."""
         block_signals()
-        clusters = [
-            Cluster("jobs", worker=self.name, moves=self._moves),
-            Cluster("webhooks", worker=self.name, moves=self._deliveries.moves),
-        ]
+        clusters = [Cluster("jobs", worker=self.name, moves=self._moves)]
         ended = 0
         # After a full sweep the next one begins at once.
         while wait_for_signal(0 if ended >= jobs.SWEEP_LIMIT else SWEEP_SECONDS) not in (signal.SIGTERM, signal.SIGINT):
             self._prune()
             try:
                 ended = self._sweep()
+                # Its processes are not had for nothing: they come with the first endpoint.
+                if len(clusters) == 1 and self._deliveries.are_wanted():
+                    clusters.append(Cluster("webhooks", worker=self.name, moves=self._deliveries.moves))
                 for cluster in clusters:
                     self._counts["cluster_restarts"] += cluster.replaced()
                 self._report()

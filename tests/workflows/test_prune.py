@@ -273,7 +273,7 @@ def test_workers_prune_by_themselves_and_leave_no_process_behind(plant: Gateway)
     supervisor = psutil.Process(plant.processes["worker"].pid)
     try:
         eventually(lambda: plant.log("worker").count(f"{deleted(logs=1)}\n") == 1, what="it prunes")
-        eventually(lambda: len(supervisor.children()) == 2, what="only its clusters are left, and no zombie")
+        eventually(lambda: len(supervisor.children()) == 1, what="only its cluster is left, and no zombie")
         eventually(lambda: f"{deleted()}\n" in plant.log("worker"), what="it prunes again")
     finally:
         everyone = supervisor.children(recursive=True)

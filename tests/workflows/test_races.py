@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from tests.conftest import Shop
 from tests.helpers import (
     FAILURE,
@@ -19,6 +21,8 @@ from tests.helpers import (
 )
 from workflows import jobs
 from workflows.models import Job
+
+ROUNDS = pytest.mark.parametrize("rounds", [20, pytest.param(200, marks=pytest.mark.slow)])
 
 
 def race(shop: Shop, rounds: int, *contenders: Callable[[jobs.Attempt], Any], overdue: bool = False) -> Counter:
@@ -51,31 +55,35 @@ def race(shop: Shop, rounds: int, *contenders: Callable[[jobs.Attempt], Any], ov
     return outcomes
 
 
-def test_success_and_failure_at_once_have_one_outcome_and_refund_only_the_failure(own_database):
+@ROUNDS
+def test_success_and_failure_at_once_have_one_outcome_and_refund_only_the_failure(own_database, rounds: int):
     shop = Shop.make(credits=1000)
-    outcomes = race(shop, 200, succeed, lambda attempt: jobs.fail(attempt, **FAILURE, technical=False))
-    assert outcomes.total() == 200
+    outcomes = race(shop, rounds, succeed, lambda attempt: jobs.fail(attempt, **FAILURE, technical=False))
+    assert outcomes.total() == rounds
     assert shop.balance == 1000 - 2 * outcomes["SUCCESS"]
 
 
-def test_failures_at_once_refund_once(own_database):
+@ROUNDS
+def test_failures_at_once_refund_once(own_database, rounds: int):
     shop = Shop.make(credits=1000)
-    outcomes = race(shop, 60, *[lambda attempt: jobs.fail(attempt, **FAILURE, technical=False)] * 3)
-    assert outcomes == {"FAILURE": 60}
+    outcomes = race(shop, rounds, *[lambda attempt: jobs.fail(attempt, **FAILURE, technical=False)] * 3)
+    assert outcomes == {"FAILURE": rounds}
     assert shop.balance == 1000
 
 
-def test_success_and_the_sweep_at_once_have_one_outcome(own_database):
+@ROUNDS
+def test_success_and_the_sweep_at_once_have_one_outcome(own_database, rounds: int):
     shop = Shop.make(credits=1000)
-    outcomes = race(shop, 60, succeed, lambda attempt: jobs.sweep(), overdue=True)
-    assert outcomes.total() == 60
+    outcomes = race(shop, rounds, succeed, lambda attempt: jobs.sweep(), overdue=True)
+    assert outcomes.total() == rounds
     assert shop.balance == 1000 - 2 * outcomes["SUCCESS"]
 
 
-def test_success_and_two_sweeps_at_once_have_one_outcome(own_database):
+@ROUNDS
+def test_success_and_two_sweeps_at_once_have_one_outcome(own_database, rounds: int):
     shop = Shop.make(credits=1000)
-    outcomes = race(shop, 60, succeed, lambda attempt: jobs.sweep(), lambda attempt: jobs.sweep(), overdue=True)
-    assert outcomes.total() == 60
+    outcomes = race(shop, rounds, succeed, lambda attempt: jobs.sweep(), lambda attempt: jobs.sweep(), overdue=True)
+    assert outcomes.total() == rounds
     assert shop.balance == 1000 - 2 * outcomes["SUCCESS"]
 
 

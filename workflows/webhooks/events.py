@@ -5,17 +5,15 @@ Each event is one statement, however many endpoints there are.
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db import connection
-from rest_framework.fields import DateTimeField
 
 from billing.models import Client
 from studio_gateway.ids import new_ulid
 from workflows.models import Job, Output
 from workflows.webhooks.models import Event, WebhookAttempt, WebhookEndpoint
-from workflows.webhooks.serializers import ToldJobSerializer
 
 MAX_ENDPOINTS = 10
 
@@ -47,6 +45,9 @@ def tell_of_job(job: Job, *, type: Event.Type, at: datetime | None = None, outpu
     `job` is as it was read there. Its events have fixed numbers: none happens twice, and a job that never
     began fails first.
     """
+    # Here, because DRF takes a while to import, which commands and supervisors need not wait for.
+    from workflows.webhooks.serializers import ToldJobSerializer
+
     job._prefetched_objects_cache = {"outputs": outputs}  # type: ignore[attr-defined]  # no statement for them
     sequence = 1 if type == Event.Type.JOB_STARTED or not job.attempt else 2
     if type == Event.Type.JOB_REFUNDED:
@@ -100,7 +101,8 @@ def _tell(
     endpoint_id: str = "",
 ) -> str:
     """Write the event and its deliveries; return the id of the first delivery, were there one."""
-    told = {"type": type.value, "timestamp": DateTimeField().to_representation(at), "data": data}
+    timestamp = at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    told = {"type": type.value, "timestamp": timestamp, "data": data}
     delivery_ids = [new_ulid() for _ in range(MAX_ENDPOINTS)]
     values: dict[str, Any] = {
         "id": new_ulid(),

@@ -4,7 +4,7 @@ from django.db.models import Max
 from django.db.models.functions import Now
 
 from workflows.webhooks.deliveries import AT_ONCE
-from workflows.webhooks.models import WebhookAttempt, WebhookDelivery
+from workflows.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
 # Something has been waiting for two seconds, and its endpoint has room for it. Not by `due_at`: a wedged cluster's own
 # pusher may go on reserving.
@@ -28,6 +28,10 @@ class DeliveryWatch:
     def __init__(self, worker: str) -> None:
         self._worker = worker
         self._seen_attempt = 0
+
+    def are_wanted(self) -> bool:
+        """Tell whether any client has, or had, an endpoint."""
+        return WebhookEndpoint.objects.exists()
 
     def moves(self) -> bool:
         """Tell whether this worker sent something since the last look, or is busy, or nothing is waiting."""

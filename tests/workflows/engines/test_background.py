@@ -35,6 +35,7 @@ def test_the_image_is_of_the_size_that_was_asked_for():
     assert (picture.pixels.shape, picture.pixels.dtype) == ((384, 680, 3), np.uint8)
 
 
+@pytest.mark.slow
 def test_the_same_spec_and_seed_give_the_same_pixels_in_any_process_with_any_threads():
     spec = {**SPEC, "scene_type": "marble podium with arch, window light", "dominant_colors": ["sage", "#fff"]}
     here = {seed: hashlib.sha256(pixels_of(render(spec, default_seed=seed))).hexdigest() for seed in (5, 6)}

@@ -65,7 +65,7 @@ def png_header(width, height):
     )
 
 
-@pytest.mark.parametrize("seed", [7, 8, 9])
+@pytest.mark.parametrize("seed", [7, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (8, 9))])
 def test_each_garment_of_a_flat_lay_is_an_item_of_its_own(seed):
     photo, masks = draw_flat_lay_with_masks(seed=seed)
     result = extract(photo, {})
@@ -114,6 +114,7 @@ def test_a_real_photo_of_a_person_gives_items():
         assert alpha.any() and not (alpha == 255).all()
 
 
+@pytest.mark.slow
 def test_extraction_is_the_same_in_any_process_with_any_threads(flat_lay, tmp_path):
     path = tmp_path / "photo.jpg"
     path.write_bytes(flat_lay[0])
@@ -166,6 +167,7 @@ def variants(pixels):
     }
 
 
+@pytest.mark.slow
 def test_every_form_of_a_photo_is_read(small_photo):
     for form, data in variants(small_photo).items():
         result = extract(data, {})
@@ -263,6 +265,7 @@ def test_odd_images_give_items_or_say_that_there_are_none():
             assert refused.code == "no_items_found"
 
 
+@pytest.mark.slow
 def test_damaged_bytes_never_crash(small_photo):
     rng = np.random.default_rng(11)
     for form, data in variants(small_photo).items():
