@@ -137,7 +137,7 @@ def test_a_worker_reports_for_as_long_as_it_runs(site: Gateway, postgres: Postgr
     names = "SELECT name FROM workflows_worker"
     eventually(lambda: set(postgres.run(names)) == {("killed:2",), (name,)}, what="the long silent one is forgotten")
 
-    cluster, _ = psutil.Process(first.pid).children()
+    (cluster,) = psutil.Process(first.pid).children()
     cluster.kill()
     eventually(lambda: restarts(site) == {name: 1}, what="the restart is told")
     postgres.run("DELETE FROM workflows_worker")
