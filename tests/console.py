@@ -3,12 +3,12 @@
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.test import Client as Browser
 
 from billing.models import Client
 from requestlog.models import RequestLog
 from studio_gateway.ids import new_ulid
 from tests.helpers import output
+from tests.http_client import HttpClient as Browser
 from workflows import jobs
 from workflows.models import Job, Workflow
 

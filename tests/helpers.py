@@ -12,7 +12,6 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import Error, connection, transaction
-from django.test import Client as HttpClient
 from PIL import Image
 
 from billing.models import Client, LedgerEntry
@@ -20,6 +19,7 @@ from requestlog.models import RequestLog
 from studio_gateway.ids import new_ulid
 from tests.conftest import Shop
 from tests.gateway import Gateway
+from tests.http_client import HttpClient
 from workflows import jobs
 from workflows.models import Job, Output, Workflow
 
@@ -52,14 +52,14 @@ def post(shop: Shop | None, path: str, body: Any, *, http: HttpClient | None = N
     """POST to the application in this process; `body` is sent as it is where it is bytes, else as JSON."""
     if shop is not None:
         headers.setdefault("HTTP_AUTHORIZATION", f"Bearer {shop.key}")
-    http = http or HttpClient(raise_request_exception=False)
+    http = http or HttpClient()
     return http.post(path, body, content_type=headers.pop("content_type", "application/json"), **headers)
 
 
 def get(shop: Shop | None, path: str, **headers: Any) -> Any:
     if shop is not None:
         headers.setdefault("HTTP_AUTHORIZATION", f"Bearer {shop.key}")
-    return HttpClient(raise_request_exception=False).get(path, **headers)
+    return HttpClient().get(path, **headers)
 
 
 def over_the_wire(gateway: Gateway, request: bytes) -> tuple[int, dict[str, str]]:

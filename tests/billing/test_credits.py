@@ -7,11 +7,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from billing import bill, ledger
-from billing.models import LedgerEntry
+from billing.models import Client, LedgerEntry
 from tests.conftest import Shop
 from tests.gateway import Gateway
 from tests.helpers import FAILURE, books_are_right, claimed, dated, flood, get, order, sql, succeed
@@ -269,11 +269,18 @@ def test_no_text_in_the_file_is_a_formula(db, shop: Shop, sign: str):
 
 
 def test_a_long_file_is_sent_as_it_is_read(gateway: Gateway):
-    shop = flood(10_000)
+    shop = Shop.make(credits=1)
+    entries = [
+        LedgerEntry(client=shop.client, seq=seq, kind="GRANT", amount=1, balance_after=seq, reason="r", actor="a")
+        for seq in range(2, 5_001)
+    ]
+    with transaction.atomic():
+        LedgerEntry.objects.bulk_create(entries)
+        Client.objects.filter(pk=shop.client.pk).update(balance=5_000, ledger_seq=5_000)
     answer = gateway.call("GET", "/v1/credits/entries", key=shop.key, headers={"Accept": "text/csv"})
     assert (answer.status, answer.headers["Content-Length"]) == (200, None)
     lines = answer.body.decode().split("\r\n")
-    assert (len(lines), lines[-1]) == (10_003, "")  # a heading, a grant, the charges, and the last line's end
+    assert (len(lines), lines[-1]) == (5_002, "")  # a heading, the grants, and the last line's end
     assert 'filename="credits.csv"' in answer.headers["Content-Disposition"]
     refused = gateway.call("GET", "/v1/credits/entries", headers={"Accept": "text/csv"})
     assert (refused.status, refused.json["code"]) == (401, "missing_api_key")

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from cryptography.fernet import MultiFernet
 from django.db import connection
-from django.test import Client as HttpClient
 from django.test.utils import CaptureQueriesContext
 
 from billing import shopify
@@ -26,6 +25,7 @@ from tests.helpers import (
     refused,
     sql,
 )
+from tests.http_client import HttpClient
 from tests.shopify import BODY, DOMAIN, NEWER, SECRET, install, needs_openssl, order, signature, signed
 from workflows.models import Job
 

@@ -3,9 +3,13 @@ from collections.abc import Iterator
 
 import pytest
 from django.contrib.auth import get_user_model
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.gateway import Gateway
+
+# How long a page may take, in ms. Not a goal: only a page that never comes is wrong, and the machines are busy.
+PATIENCE = 30_000
+expect.set_options(timeout=PATIENCE)
 
 FLAGS = [
     "--no-sandbox",
@@ -38,7 +42,7 @@ def page(gateway: Gateway, chromium: Browser) -> Iterator[Page]:
     """A page of somebody's; fails on errors and on requests to any other host."""
     context = chromium.new_context(viewport={"width": 1440, "height": 900})
     page, wrong = context.new_page(), []
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(PATIENCE)
     ours = (f"{gateway.url}/", f"blob:{gateway.url}/", "data:")
     page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: wrong.append(str(error)))

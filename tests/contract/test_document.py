@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.test import Client as HttpClient
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
@@ -17,6 +16,7 @@ from studio_gateway.api.documentation import CODES
 from studio_gateway.api.errors import DOMAIN_STATUS
 from tests.gateway import ROOT
 from tests.helpers import get, post
+from tests.http_client import HttpClient
 
 CONTRACT = json.loads((Path(__file__).parent / "openapi.json").read_text())
 

@@ -4,12 +4,12 @@ import json
 from typing import Any
 
 import pytest
-from django.test import Client as HttpClient
 
 from studio_gateway.api.openapi import document
 from tests.conftest import Shop
 from tests.gateway import eventually
 from tests.helpers import SPEC, claimed, post
+from tests.http_client import HttpClient
 from workflows import jobs
 from workflows.models import Event, Job, WebhookDelivery, WebhookEndpoint
 

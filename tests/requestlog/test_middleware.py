@@ -7,20 +7,20 @@ import psycopg
 import pytest
 from django.db import connection
 from django.http import HttpResponse
-from django.test import Client as HttpClient
 from django.test.utils import CaptureQueriesContext
 
 from requestlog.middleware import RequestLogMiddleware
 from requestlog.models import RequestLog
 from tests.conftest import Shop
 from tests.helpers import SPEC, books_are_right, get, post, refused_by
+from tests.http_client import HttpClient
 from workflows.models import Job
 
 EXTRACT = "/v1/extract"
 
 
 def send(method: str, path: str, body: bytes = b"", **headers: str) -> Any:
-    return HttpClient(raise_request_exception=False).generic(method, path, body, **headers)
+    return HttpClient().generic(method, path, body, **headers)
 
 
 def logged() -> RequestLog:

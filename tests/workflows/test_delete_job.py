@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.test import Client as HttpClient
 
 from requestlog.models import RequestLog
 from tests.conftest import Shop
@@ -29,6 +28,7 @@ from tests.helpers import (
     succeed,
     together,
 )
+from tests.http_client import HttpClient
 from tests.s3 import Bucket
 from tests.webhooks import Reply, Sent, receiver
 from workflows import jobs
@@ -50,7 +50,7 @@ ORDER = {
 
 def delete(shop: Shop, job: Job) -> Any:
     headers = {"HTTP_AUTHORIZATION": f"Bearer {shop.key}"}
-    return HttpClient(raise_request_exception=False).delete(f"/v1/jobs/{job.pk}", **headers)
+    return HttpClient().delete(f"/v1/jobs/{job.pk}", **headers)
 
 
 def deleted(shop: Shop, job: Job) -> None:

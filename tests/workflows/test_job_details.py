@@ -9,7 +9,6 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection
-from django.test import Client as HttpClient
 
 from billing.models import LedgerEntry
 from tests.conftest import Shop
@@ -28,6 +27,7 @@ from tests.helpers import (
     sql,
     succeed,
 )
+from tests.http_client import HttpClient
 from workflows import jobs, outlook
 from workflows.models import Job, Worker
 

@@ -151,7 +151,7 @@ def test_all_of_it_takes_few_statements(db, shop: Shop):
     assert 0 < len(statements) <= 3
 
 
-def test_the_statements_read_indexes(db):
+def test_the_statements_read_indexes(own_database):
     flood(20_000)
     sql("UPDATE workflows_job SET status = 'SUCCESS', attempt = 1, ended_at = now() WHERE id > lpad('200', 26, '0')")
     sql(

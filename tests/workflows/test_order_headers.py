@@ -4,11 +4,11 @@ import re
 from typing import Any
 
 import pytest
-from django.test import Client as HttpClient
 
 from billing.models import Client, Price
 from tests.conftest import Shop
 from tests.helpers import SPEC, get, post
+from tests.http_client import HttpClient
 from workflows.models import Workflow
 
 BACKGROUND = "/v1/background-generator"

@@ -10,11 +10,11 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.signing import TimestampSigner
-from django.test import Client as HttpClient
 
 from tests.conftest import Shop
 from tests.gateway import Gateway
 from tests.helpers import order, post
+from tests.http_client import HttpClient
 from workflows import storage
 from workflows.catalogue import DEFINITIONS, Order
 from workflows.engines.base import EngineError
@@ -40,7 +40,7 @@ def stored(key: str, data: bytes = b"photo") -> str:
 
 
 def get(url: str):
-    return HttpClient(raise_request_exception=False).get(url)
+    return HttpClient().get(url)
 
 
 def body(answer) -> bytes:

@@ -13,7 +13,6 @@ from typing import Any
 import psutil
 import pytest
 from django.core.files.storage import default_storage
-from django.test import Client as HttpClient
 from django.utils import timezone
 
 from billing.keys import create_key
@@ -22,6 +21,7 @@ from tests import databases
 from tests.conftest import Shop
 from tests.gateway import Answer, Gateway, eventually
 from tests.helpers import get, nothing_was_ordered, post, refused, sql
+from tests.http_client import HttpClient
 from tests.s3 import Bucket
 from tests.wire import CHUNKED, LAST_CHUNK, answer_on, ask, chunks, connected, received
 from tests.wire import refused as refused_on_the_wire

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.test import Client as HttpClient
 
 from requestlog.models import RequestLog
 from tests.conftest import Shop
 from tests.helpers import get, post, refused, sql, together
+from tests.http_client import HttpClient
 from workflows.models import WebhookDelivery, WebhookEndpoint
 from workflows.webhooks import listing
 
@@ -21,7 +21,7 @@ URL = "https://hooks.example/studio"
 def call(shop: Shop, method: str, path: str, body: Any = None) -> Any:
     if method == "GET":
         return get(shop, path)
-    verb: Callable[..., Any] = getattr(HttpClient(raise_request_exception=False), method.lower())
+    verb: Callable[..., Any] = getattr(HttpClient(), method.lower())
     headers = {"HTTP_AUTHORIZATION": f"Bearer {shop.key}"}
     return verb(path, **headers) if body is None else verb(path, body, content_type="application/json", **headers)
 

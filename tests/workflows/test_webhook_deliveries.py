@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from django.core import mail
 from django.db import connection
-from django.test import Client as HttpClient
 
 from billing import ledger
 from tests.conftest import Shop
 from tests.helpers import claimed, now, order, refused, sql, succeed, together
+from tests.http_client import HttpClient
 from tests.webhooks import Receiver, Reply, receiver
 from workflows import jobs
 from workflows.models import Event, Job, WebhookDelivery, WebhookEndpoint
@@ -67,7 +67,7 @@ class Hook:
 def call(shop: Shop, method: str, path: str, body: Any = None) -> Any:
     headers = {"HTTP_AUTHORIZATION": f"Bearer {shop.key}"}
     content = {} if body is None else {"data": json.dumps(body), "content_type": "application/json"}
-    return getattr(HttpClient(raise_request_exception=False), method)(path, **content, **headers)
+    return getattr(HttpClient(), method)(path, **content, **headers)
 
 
 @pytest.fixture
