@@ -9,11 +9,12 @@ from typing import Any
 import psutil
 import pytest
 from django.core.files.storage import FileSystemStorage
+from django.test import Client as DjangoClient
 
 from tests.conftest import Shop
 from tests.faults.postgres import Postgres
 from tests.gateway import Answer, Gateway, eventually
-from tests.helpers import claimed, get, move, order, over_the_wire, sql, succeed, together
+from tests.helpers import claimed, move, order, over_the_wire, sql, succeed, together
 from tests.wire import EXTRACT, ORDER
 from tests.workflows.test_metrics import figures, report
 from workflows import jobs, readiness
@@ -162,7 +163,7 @@ def test_probes_may_send_any_host_and_need_no_tls(db, settings, site: Gateway, p
     assert over_the_wire(site, request.encode())[0] == 200
     settings.SECURE_SSL_REDIRECT = True
     for settings.DEBUG in (False, True):
-        assert get(None, path).status_code == 200
+        assert DjangoClient().get(path).status_code == 200
 
 
 def due(shop: Shop, seconds: int = 31) -> None:
