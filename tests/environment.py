@@ -7,6 +7,7 @@ switched off for it; the server still syncs.
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -17,6 +18,10 @@ in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM
 folder = tempfile.mkdtemp(prefix="studio-gateway-tests-", dir=MEMORY if in_memory else None)
 # Registered first and so run last, when the server that works in there is gone.
 atexit.register(shutil.rmtree, folder, ignore_errors=True)
+
+# Hundreds of processes are started: each would compile all that it imports.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 os.environ["STUDIO_DATA_DIR"] = folder
 os.environ["WORKER_PROCESSES"] = "2"
