@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 from tests.conftest import Shop
 from tests.gateway import ROOT, Gateway, eventually
 from tests.helpers import books_are_right
@@ -40,6 +42,7 @@ def test_it_uploads_orders_is_told_and_its_own_sum_is_the_bill(gateway: Gateway,
     assert "was delivered after two failures by itself" in all_was_well(gateway, shop, process)
 
 
+@pytest.mark.slow
 def test_with_files_in_s3_it_is_the_same(gateway_on_s3: Gateway, shop: Shop):
     said = all_was_well(gateway_on_s3, shop, visit(gateway_on_s3, shop.key))
     assert "was delivered after two failures, replayed" in said

@@ -38,6 +38,7 @@ def drive(gateway: Gateway, generated: Path, *arguments: str) -> dict[str, Any]:
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_it_orders_both_workflows_and_reads_what_became_of_them(gateway: Gateway, shop: Shop, generated: Path):
     seen = drive(gateway, generated, shop.key, photo_of_a_person(shop))
     for name in ("background", "extract"):
