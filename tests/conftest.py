@@ -17,6 +17,7 @@ from workflows import offers, outlook
 # Files whose tests take a minute of waiting between them. They go first: begun last, all else would be waited for.
 LONG = (
     "test_workers.py",
+    "test_operations_hosts.py",
     "test_operations.py",
     "test_campaign.py",
     "test_database.py",
