@@ -2,29 +2,26 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import filesizeformat
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesRadioFilter, RadioFilter
 from unfold.dataclasses import UnfoldAction
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-import workflows.webhooks.admin  # noqa: F401 — registers its own
 from billing.models import MAX_REASON
-from studio_gateway.admin import RecordAdmin, RecordInline, close_dialog, code, find, label, link, readable
+from studio_gateway.admin import RecordInline, close_dialog, find, label, link, readable
 from studio_gateway.errors import DomainError
 from workflows import jobs
+from workflows.admin.job_list import JobList
 from workflows.catalogue import DEFINITIONS
 from workflows.engines.base import quoted
-from workflows.models import Job, JobEvent, Output, Workflow
+from workflows.models import Job, JobEvent, Output
 
-STATUS_COLOURS = {"NOT_STARTED": "info", "IN_PROGRESS": "primary", "SUCCESS": "success", "FAILURE": "danger"}
 EVENT_COLOURS = {
     "started": "primary",
     "waiting": "warning",
@@ -49,19 +46,6 @@ class RefundForm(BaseDialogForm):
         job = find(Job, object_id)
         balance_after = job.client.balance + job.credits_cost
         return {"job": job, "refundable": refundable(job), "balance_after": balance_after}
-
-
-class WorkflowFilter(RadioFilter):
-    """Offers the few workflows, instead of looking through all jobs for their names."""
-
-    title = "workflow"
-    parameter_name = "workflow"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(name, name) for name in Workflow.objects.order_by("name").values_list("name", flat=True)]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
-        return queryset.filter(workflow=self.value()) if self.value() else queryset
 
 
 class OutputInline(RecordInline):
@@ -112,24 +96,7 @@ class JobEventInline(RecordInline):
 
 
 @admin.register(Job)
-class JobAdmin(RecordAdmin):
-    list_display = [
-        "id",
-        "badge",
-        "client",
-        "workflow",
-        "cost",
-        "credits_refunded",
-        "accepted",
-        "ended",
-        "attempts",
-        "failure",
-    ]
-    list_filter = [("status", ChoicesRadioFilter), WorkflowFilter, ("client", AutocompleteSelectFilter)]
-    list_select_related = ["client"]
-    ulid_fields = ("id", "request_id")
-    search_fields = ["client__name"]
-    search_help_text = "Job id, request id or client"
+class JobAdmin(JobList):
     fieldsets = [
         (None, {"fields": ["badge", ("client", "workflow"), "request_log", ("credits_cost", "charge", "refund")]}),
         ("Spec", {"fields": ["order"]}),
@@ -170,42 +137,10 @@ class JobAdmin(RecordAdmin):
     def get_inlines(self, request: HttpRequest, obj: Job | None) -> list[type[RecordInline]]:
         return self.inlines if obj and obj.status == Job.Status.SUCCESS else [JobEventInline]
 
-    @display(description="Status")
-    def badge(self, job: Job) -> SafeString:
-        return label(job.status, STATUS_COLOURS)
-
-    @display(description="Accepted")
-    def accepted(self, job: Job) -> str:
-        return f"{job.accepted_at:%Y-%m-%d %H:%M:%S}"
-
-    @display(description="Ended")
-    def ended(self, job: Job) -> str | None:
-        """Leave out the day where it is the one of `accepted`, which stands beside it."""
-        if job.ended_at is None:
-            return None
-        same_day = job.ended_at.date() == job.accepted_at.date()
-        return f"{job.ended_at:%H:%M:%S}" if same_day else f"{job.ended_at:%Y-%m-%d %H:%M:%S}"
-
-    @display(description="Cost")
-    def cost(self, job: Job) -> int:
-        return job.credits_cost
-
-    @display(description="Refunded")
-    def credits_refunded(self, job: Job) -> int | None:
-        return None if job.refund_id is None else job.credits_cost
-
-    @display(description="Attempts")
-    def attempts(self, job: Job) -> str:
-        return f"{job.attempt} of {job.max_attempts}"
-
     @display(description="Engine")
     def made_by(self, job: Job) -> str:
         ordered = quoted(job.spec.get("image_model"))
         return f"{job.engine}, instead of {ordered}" if job.fell_back else job.engine[:40]
-
-    @display(description="Error")
-    def failure(self, job: Job) -> SafeString | None:
-        return code(job.error_code) if job.error_code else None
 
     @display(description="Request")
     def request_log(self, job: Job) -> SafeString | None:
@@ -248,19 +183,3 @@ class JobAdmin(RecordAdmin):
             balance = type(job.client).objects.get(pk=job.client_id).balance
             messages.success(request, f"Refunded {job.credits_cost} credits; the balance is {balance}.")
         return close_dialog("workflows_job", job.pk)
-
-
-@admin.register(Workflow)
-class WorkflowAdmin(ModelAdmin):
-    list_display = ["name", "summary", "enabled", "time_limit", "max_attempts", "deadline", "output_format"]
-    search_fields = ["name", "summary"]
-    search_help_text = "Name or summary"
-    fields = ["name", "summary", "enabled", "time_limit", "max_attempts", "deadline", "output_format"]
-    # It is joined to its code by name, and a row without code is nothing to order.
-    readonly_fields = ["name"]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False

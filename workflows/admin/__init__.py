@@ -1,0 +1,5 @@
+import workflows.webhooks.admin  # noqa: F401 — registers its own
+from workflows.admin.jobs import JobAdmin
+from workflows.admin.workflows import WorkflowAdmin
+
+__all__ = ["JobAdmin", "WorkflowAdmin"]
