@@ -85,6 +85,13 @@ class Client(models.Model):
     read_at: datetime
 
     class Meta:
+        permissions = [
+            ("grant_credits", "Can grant credits"),
+            ("adjust_credits", "Can adjust the balance"),
+            ("suspend_client", "Can suspend clients and lift suspensions"),
+            ("set_limits", "Can set limits"),
+            ("set_storage", "Can set storage prefixes and retention"),
+        ]
         constraints = [
             models.CheckConstraint(name="client_balance_not_negative", condition=Q(balance__gte=0)),
             models.CheckConstraint(name="client_open_jobs_not_negative", condition=Q(open_jobs__gte=0)),
@@ -237,6 +244,11 @@ class LedgerEntry(models.Model):
                 fields=["client", "reference"],
                 condition=Q(kind="GRANT") & ~Q(reference=""),
             ),
+            models.UniqueConstraint(
+                name="ledger_adjustment_reference_once",
+                fields=["client", "reference"],
+                condition=Q(kind="ADJUSTMENT") & ~Q(reference=""),
+            ),
             models.CheckConstraint(
                 name="ledger_staff_entries_have_reason",
                 condition=~Q(kind__in=["GRANT", "ADJUSTMENT"]) | ~Q(reason=""),
@@ -244,7 +256,14 @@ class LedgerEntry(models.Model):
         ]
         indexes = [
             # The reader of the API's sums, and where its lists find a time; without a look at the rows.
-            models.Index(name="ledger_by_client_and_time", fields=["client", "created_at"], include=["kind", "amount"])
+            models.Index(name="ledger_by_client_and_time", fields=["client", "created_at"], include=["kind", "amount"]),
+            # The reader of what somebody has refunded today.
+            models.Index(
+                name="ledger_refunds_by_actor",
+                fields=["actor", "created_at"],
+                include=["amount"],
+                condition=Q(kind="REFUND") & ~Q(actor=""),
+            ),
         ]
         triggers = [
             # P8.

@@ -107,6 +107,8 @@ class Job(models.Model):
     is_test = models.BooleanField(
         default=False, db_default=False, help_text="Ordered with a test key: free, and its images are marked."
     )
+    # The job whose spec this one runs again, for nothing and by nobody's order: staff's doing.
+    rerun_of = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="reruns", db_index=False)
     idempotency_key = models.CharField(max_length=255, null=True)  # noqa: DJ001 — NULL: sent without one
     order_digest = models.CharField(max_length=64, blank=True, db_default="")
     status = models.CharField(max_length=11, choices=Status.choices, default=Status.NOT_STARTED)
@@ -164,6 +166,12 @@ class Job(models.Model):
     erased_at = models.DateTimeField(null=True, help_text="Since when nothing is kept of what it was about.")
 
     class Meta:
+        permissions = [
+            ("refund_job", "Can refund jobs, up to a limit"),
+            ("refund_job_without_limit", "Can refund jobs without limit"),
+            ("cancel_job", "Can cancel jobs"),
+            ("run_again_job", "Can run jobs again"),
+        ]
         constraints = [
             models.CheckConstraint(
                 name="job_status_known", condition=Q(status__in=["NOT_STARTED", "IN_PROGRESS", "SUCCESS", "FAILURE"])
@@ -212,6 +220,11 @@ class Job(models.Model):
                 | Q(status="FAILURE", error_code="cancelled"),
             ),
             models.CheckConstraint(name="job_credits_cost_not_negative", condition=Q(credits_cost__gte=0)),
+            models.CheckConstraint(
+                name="job_rerun_is_free_and_not_ordered",
+                condition=Q(rerun_of__isnull=True)
+                | Q(credits_cost=0, request_id__isnull=True, idempotency_key__isnull=True),
+            ),
             models.CheckConstraint(name="job_test_is_free", condition=Q(is_test=False) | Q(credits_cost=0)),
             # The same order sent twice is one job, for as long as the job lives.
             models.UniqueConstraint(
@@ -251,6 +264,8 @@ class Job(models.Model):
             models.Index(name="job_leases", fields=["lease_until"], condition=Q(lease_until__isnull=False)),
             # The admin's and the API's lists of one client's jobs, newest first.
             models.Index(name="job_by_client", fields=["client", "-id"]),
+            # The job page's and the API's reader: how a job was run again.
+            models.Index(name="job_reruns", fields=["rerun_of", "id"], condition=Q(rerun_of__isnull=False)),
             # The reader of estimates: how long the last successes of a workflow took.
             models.Index(name="job_last_successes", fields=["workflow", "-ended_at"], condition=Q(status="SUCCESS")),
             # The pruner's reader: whose files are there still, in the order in which they go.
