@@ -105,3 +105,15 @@ class ShopifySecretTaken(BillingError):
     """Another client has this Shopify secret, and a secret belongs to one client."""
 
     code = "shopify_secret_taken"
+
+
+class RefundTooLarge(BillingError):
+    """A refund of {credits} credits is more than the {most} that you may give back at once; ask Finance."""
+
+    code = "refund_too_large"
+
+
+class RefundsSpent(BillingError):
+    """Of the {most} credits that you may refund a day {left} are left, and this takes {credits}; ask Finance."""
+
+    code = "refunds_spent"

@@ -92,6 +92,25 @@ def charge(*, client: Client, credits: int, entry_id: str, reference: str) -> bo
     return threshold is not None and client.balance < threshold <= client.balance + credits
 
 
+def charge_nothing(*, client_id: int, entry_id: str, reference: str, reason: str, actor: str) -> None:
+    """Write the CHARGE of 0 for a job that `actor` gives away, and count it as open, whatever the client's limits.
+
+    Must run in the transaction that makes the job.
+    """
+    movement = _Movement(
+        kind=LedgerEntry.Kind.CHARGE,
+        client_id=client_id,
+        amount=0,
+        entry_id=entry_id,
+        reference=reference,
+        reason=reason,
+        actor=actor,
+        open_jobs=1,
+    )
+    if movement.run() is None:
+        raise UnknownClient(client_id=client_id)
+
+
 def check_staff_texts(*, reason: str, actor: str, reference: str = "") -> None:
     """Raise ReasonRequired or BadText for what no entry of staff's may say."""
     if not reason.strip():

@@ -50,6 +50,10 @@ TRUSTED_PROXIES = [ip_network(proxy) for proxy in env.list("TRUSTED_PROXIES", de
 # Whoever bears it may read /metrics; without one, only who asks on this machine itself.
 METRICS_TOKEN = env("METRICS_TOKEN", default="")
 
+# How many credits whoever may refund up to a limit (the role Support) gives back: in one refund, and in a UTC day.
+SUPPORT_REFUND_CREDITS = env.int("SUPPORT_REFUND_CREDITS", default=50)
+SUPPORT_REFUND_CREDITS_A_DAY = env.int("SUPPORT_REFUND_CREDITS_A_DAY", default=500)
+
 # Whom to tell what somebody must see to, and through which server (`smtp://…`); all of it is logged as well.
 ALERT_EMAIL = env("ALERT_EMAIL", default="")
 vars().update(env.email("EMAIL_URL", default="consolemail://"))

@@ -47,6 +47,12 @@ class NotRefundable(WorkflowsError):
     code = "not_refundable"
 
 
+class NotRunAgain(WorkflowsError):
+    """Job {job_id} cannot be run again: {why}."""
+
+    code = "not_run_again"
+
+
 class KeyReused(WorkflowsError):
     """This key was sent before, with another body, to another workflow, or with a key of another kind."""
 

@@ -279,6 +279,7 @@ class Job(models.Model):
     # When the row was read, by the database's clock, and what `workflows.outlook` says of it; whoever tells them to a
     # client reads them along (workflows/reading.py).
     read_at: datetime
+    rerun_ids: list[str]
     queue_position: int | None
     eta_seconds: int | None
 

@@ -2,7 +2,8 @@
 
 import hashlib
 
-from django.db.models import Prefetch, Q, prefetch_related_objects
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef, Prefetch, Q, prefetch_related_objects
 from django.db.models.functions import Now
 
 from billing.models import Client
@@ -33,7 +34,7 @@ class Reading:
         URLs of outputs change with the time that they are signed as of.
         """
         told = [getattr(self.job, field.attname) for field in Job._meta.concrete_fields if field.name not in UNTOLD]
-        state = (told, self.job.lease_until is None, self.outlook, signed_at())
+        state = (told, self.job.rerun_ids, self.job.lease_until is None, self.outlook, signed_at())
         return f'W/"{hashlib.sha256(repr(state).encode()).hexdigest()[:32]}"'
 
     def whole(self) -> Job:
@@ -44,8 +45,9 @@ class Reading:
 
 def read(*, client: Client, which: Q) -> Reading | None:
     """Read a job of this client's. None: there is no such job, or it is another's."""
-    job = Job.objects.annotate(now=Now()).filter(which, client=client).first()
+    reruns = ArraySubquery(Job.objects.filter(rerun_of=OuterRef("pk")).order_by("pk").values("pk"))
+    job = Job.objects.annotate(now=Now(), reruns_found=reruns).filter(which, client=client).first()
     if job is None:
         return None
-    job.read_at = job.now
+    job.read_at, job.rerun_ids = job.now, job.reruns_found
     return Reading(job)

@@ -13,6 +13,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 JOB: dict[str, Any] = {
     "job_id": "01M81TZ7KMDA12DD86R558H2MB",
     "request_id": "01M81TZ7D00WGGBW9DY1K07E38",
+    "rerun_of": None,
+    "reruns": [],
     "workflow": "background-generator",
     "status": "SUCCESS",
     "test": False,
@@ -136,7 +138,7 @@ CANCELLED = {
 }
 
 # The list's jobs are without these.
-LONG = ("spec", "timeline", "queue_position", "eta_seconds")
+LONG = ("spec", "reruns", "timeline", "queue_position", "eta_seconds")
 LISTED = {name: value for name, value in JOB.items() if name not in LONG}
 
 OF_OPEN_JOBS = [

@@ -2,7 +2,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from billing import ledger
+from billing import allowances, ledger
+from billing.allowances import Allowance
 from studio_gateway.ids import new_ulid
 from workflows.errors import JobNotFound, NotRefundable
 from workflows.models import Event, Job, JobEvent
@@ -11,11 +12,11 @@ from workflows.webhooks.events import tell_of_job
 CANCELLED = "cancelled"
 
 
-def end_in_failure(row: QuerySet[Job], *, job: Job, code: str, message: str, retryable: bool) -> bool:
+def end_in_failure(row: QuerySet[Job], *, job: Job, code: str, message: str, retryable: bool, actor: str = "") -> bool:
     """End `job` in FAILURE and refund it, if `row` still selects it. False: it does not, and nothing was written.
 
     A job that was cancelled while it ran ends as cancelled, whatever it would have failed with. `retryable` says that
-    nothing is wrong with its spec.
+    nothing is wrong with its spec; the ledger names the `actor` where somebody of the staff ends it.
     """
     refund_id = new_ulid()
     ended = {"status": Job.Status.FAILURE, "refund_id": refund_id, "ended_at": Now(), "lease_until": None}
@@ -36,16 +37,27 @@ def end_in_failure(row: QuerySet[Job], *, job: Job, code: str, message: str, ret
             entry_id=refund_id,
             reference=job.pk,
             reason=f"failed: {code}",
+            actor=actor,
             closes_job=True,
         )
     return True
 
 
-def refund(*, job_id: str, reason: str, actor: str) -> Job:
+def why_not_refund(job: Job) -> str | None:
+    """Say why staff cannot refund a job now; None where they can."""
+    if job.refund_id:
+        return "it was refunded already"
+    if job.status in Job.OPEN:
+        return "it is still open; it is refunded by itself if it fails"
+    return None if job.credits_cost else "it cost nothing"
+
+
+def refund(*, job_id: str, reason: str, actor: str, allowance: Allowance | None = None) -> Job:
     """Refund a job that succeeded: in full, once, for a reason and in somebody's name.
 
-    Raises what ledger.check_staff_texts raises, JobNotFound, or NotRefundable for a job that is open or refunded
-    already, also where two people press at once.
+    `allowance` bounds what `actor` may give back; None: nothing does. Raises what ledger.check_staff_texts and
+    allowances.draw raise, JobNotFound, or NotRefundable for a job that is open, free or refunded already, also where
+    two people press at once.
     """
     ledger.check_staff_texts(reason=reason, actor=actor)
     job = Job.objects.filter(pk=job_id).first()
@@ -53,13 +65,12 @@ def refund(*, job_id: str, reason: str, actor: str) -> Job:
         raise JobNotFound(job_id=job_id[:40])
     refund_id = new_ulid()
     with transaction.atomic(durable=True):
-        moved = Job.objects.filter(pk=job_id, status=Job.Status.SUCCESS, refund=None).update(refund_id=refund_id)
-        if not moved:
+        if allowance is not None:
+            allowances.draw(actor=actor, credits=job.credits_cost, allowance=allowance)
+        due = Job.objects.filter(pk=job_id, status=Job.Status.SUCCESS, refund=None, credits_cost__gt=0)
+        if not due.update(refund_id=refund_id):
             job.refresh_from_db()
-            why = (
-                "it was refunded already" if job.refund_id else "it is still open; it is refunded by itself if it fails"
-            )
-            raise NotRefundable(job_id=job.pk, why=why)
+            raise NotRefundable(job_id=job.pk, why=why_not_refund(job))
         job.refresh_from_db()
         refunded = JobEvent.objects.create(
             job=job, kind=JobEvent.Kind.REFUNDED, attempt=job.attempt, detail=f"by {actor}: {reason}"

@@ -79,10 +79,22 @@ class JobSerializer(serializers.Serializer[Job]):
     """A job as its client sees it."""
 
     job_id = serializers.CharField(source="id", help_text="26-character ULID of the job.")
-    request_id = serializers.CharField(allow_null=True, help_text="26-character ULID of the request that ordered it.")
+    request_id = serializers.CharField(
+        allow_null=True, help_text="26-character ULID of the request that ordered it; null where staff ran a job again."
+    )
     workflow = serializers.CharField(help_text="The workflow that was ordered, as in its path.")
     status = serializers.ChoiceField(
         choices=Job.Status.choices, help_text="NOT_STARTED and IN_PROGRESS are open; SUCCESS and FAILURE are final."
+    )
+    rerun_of: Any = serializers.CharField(
+        source="rerun_of_id",
+        allow_null=True,
+        help_text="The job that staff of the gateway ran again as this one, at no charge; null where it was ordered.",
+    )
+    reruns: Any = serializers.ListField(
+        source="rerun_ids",
+        child=serializers.CharField(),
+        help_text="The jobs as which staff ran this one again, oldest first.",
     )
     test = serializers.BooleanField(source="is_test", help_text="Whether it was ordered with a test key, for nothing.")
     spec: Any = serializers.DictField(help_text="The order's body, with its defaults and without unknown fields.")
@@ -140,7 +152,7 @@ class JobSerializer(serializers.Serializer[Job]):
 class ListedJobSerializer(JobSerializer):
     """A job in a list: without what is long, and what only the job's own address tells."""
 
-    spec = timeline = queue_position = eta_seconds = None
+    spec = reruns = timeline = queue_position = eta_seconds = None
 
 
 class JobPage(serializers.Serializer[Any]):
