@@ -14,6 +14,7 @@ from tests.helpers import (
     FAILURE,
     books_are_right,
     claimed,
+    get,
     kinds,
     lapse,
     move,
@@ -159,6 +160,29 @@ def test_only_the_job_of_ones_own_can_be_cancelled(db, shop: Shop):
     assert theirs["detail"] == nothing["detail"]
     refused(post(None, f"/v1/jobs/{job.pk}/cancel", b""), 401, "missing_api_key")
     assert row(job) == before
+
+
+def test_staff_cancel_a_job_that_nobody_began_and_the_ledger_names_who_did(db, shop: Shop):
+    job = jobs.cancel_by_staff(job_id=order(shop).pk, actor="grace-h")
+    assert (job.status, job.error_code) == ("FAILURE", "cancelled")
+    assert job.error_message == "The job was cancelled by staff."
+    assert (job.refund.actor, job.refund.reason) == ("grace-h", "failed: cancelled")
+    assert "grace-h" not in str(get(shop, f"/v1/jobs/{job.pk}").json())
+    books_are_right(shop.client)
+
+
+def test_staff_tell_a_running_job_to_stop(db, shop: Shop):
+    attempt = claimed(order(shop))
+    assert jobs.why_not_cancel(attempt.job) is None
+    job = jobs.cancel_by_staff(job_id=attempt.job.pk, actor="ada")
+    assert (job.status, kinds(job)) == ("IN_PROGRESS", ["started", "cancelling"])
+    assert "ends as soon as its engine stops" in str(jobs.why_not_cancel(job))
+    assert [event.detail for event in job.events.filter(kind="cancelling")] == ["asked for by staff"]
+    assert not succeed(attempt)
+    assert jobs.give_up(attempt)
+    ended_as_cancelled(shop, job)
+    with pytest.raises(JobOver):
+        jobs.cancel_by_staff(job_id=job.pk, actor="ada")
 
 
 def cancelled_or_over(shop: Shop, job: Job) -> Job | None:

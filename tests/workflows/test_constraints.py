@@ -93,6 +93,7 @@ BREAKS: dict[str, Callable[[Job], None]] = {
     "job_lease_only_while_running": job_set("lease_until = now()"),
     "job_attempt_range": job_set("status = 'IN_PROGRESS', attempt = max_attempts + 1"),
     "job_started_says_attempted": job_set("status = 'IN_PROGRESS'"),
+    "job_rerun_is_free_and_not_ordered": job_set("rerun_of_id = id"),
     "job_test_is_free": job_set("is_test = true"),
     "job_idempotency_key_has_digest": job_set("idempotency_key = 'k'"),
     "job_idempotency_key_once": same_key_twice,
