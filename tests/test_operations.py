@@ -121,8 +121,9 @@ def production(django_db_setup: None, django_db_blocker, tmp_path: Path) -> Iter
 @pytest.mark.slow
 def test_role_database_and_environment_of_the_page_are_all_it_takes(production: Gateway):
     assert production.manage("check", "--deploy", "--fail-level", "WARNING").returncode == 0
-    done = production.manage("migrate")
-    assert done.returncode == 0, done
+    for command in ("migrate", "staff_roles"):
+        done = production.manage(command)
+        assert done.returncode == 0, done
     done = production.manage("reconcile")
     assert done.returncode == 0, done
     timeout = "SHOW idle_in_transaction_session_timeout"

@@ -18,6 +18,7 @@ from studio_gateway import running
 from studio_gateway.commands import Command as BaseCommand
 from studio_gateway.local import Accounts, accounts, demo_photo
 from studio_gateway.processes import block_signals, spawn, stop, wait_for_signal
+from studio_gateway.roles import set_roles
 from workflows.supervisor import DRAIN_SECONDS
 
 WEB_SECONDS = 15.0
@@ -36,6 +37,7 @@ class Command(BaseCommand):
         block_signals()
         call_command("check")
         call_command("migrate", verbosity=0, interactive=False)
+        set_roles()
         made = accounts() if settings.LOCAL else None
         photo = demo_photo(made) if made else ""
         web = spawn([sys.executable, MANAGE, "web"])
