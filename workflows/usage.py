@@ -31,7 +31,7 @@ SELECT {group} AS name,
   FROM billing_ledgerentry e
   LEFT JOIN workflows_job j ON j.id = e.reference
  WHERE e.client_id = %(client)s AND e.created_at >= %(begin)s AND e.created_at < %(end)s
-   AND e.kind IN ('CHARGE', 'REFUND') AND j.is_test IS NOT TRUE
+   AND e.kind IN ('CHARGE', 'REFUND') AND j.is_test IS NOT TRUE AND j.rerun_of_id IS NULL
  GROUP BY GROUPING SETS (({group}), ())
  ORDER BY grouping({group}) DESC, {order}
  LIMIT %(most)s
@@ -50,8 +50,8 @@ def usage(*, client: Client, group_by: str, begin: datetime, end: datetime) -> U
     """Add up the ledger entries of `begin` <= time < `end`, by one of GROUPS.
 
     `jobs`, `succeeded` and `failed` count the jobs that were charged in the range, as they stand now; `refunded` is
-    what came back in the range, whenever it was charged. Jobs of test keys, which cost nothing, are left out. Beyond
-    MOST_GROUPS only the dearest groups are told, and the total is of all.
+    what came back in the range, whenever it was charged. Jobs of test keys and jobs run again, which cost nothing, are
+    left out. Beyond MOST_GROUPS only the dearest groups are told, and the total is of all.
     """
     order = "name" if group_by == "day" else "charged DESC, jobs DESC, name"
     values: dict[str, Any] = {"client": client.pk, "begin": begin, "end": end, "most": MOST_GROUPS + 1}

@@ -55,6 +55,13 @@ def busy() -> Shop:
     return shop
 
 
+def test_a_job_that_staff_ran_again_is_not_counted_twice(db, shop: Shop):
+    done = order(shop, credits=3)
+    succeed(claimed(done))
+    succeed(claimed(jobs.run_again(job_id=done.pk, actor="ada")))
+    assert sums(usage(shop, group_by="workflow")["total"]) == (1, 1, 0, 3, 0)
+
+
 def test_each_group_has_its_part_and_the_total_is_the_ledgers(db):
     shop = busy()
     for group_by in GROUPS:

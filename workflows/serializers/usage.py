@@ -28,7 +28,7 @@ class UsageGroup(UsageSums):
 
 
 class UsageReport(serializers.Serializer[Any]):
-    """Sums over the ledger entries of a range, but for jobs of test keys."""
+    """Sums over the ledger entries of a range, but for jobs of test keys and jobs run again."""
 
     group_by = serializers.CharField(help_text="As it was asked for.")
     locals()["from"] = serializers.DateTimeField(help_text="The first moment of the range.")  # a word of Python's
