@@ -53,7 +53,7 @@ class Picture:
 
 @dataclass(frozen=True, kw_only=True)
 class Photo:
-    """The trial image of an extract order: its URL, or else why there is none. The size is as its engine measured it."""
+    """The trial image of an extract order: its URL, or else why there is none; its size as the engine measured it."""
 
     key: str
     url: str
@@ -134,9 +134,10 @@ def _named(name: str) -> Swatch:
 def _photo_size(job: Job) -> tuple[int, int]:
     """Return the size of the upright photo, which boxes are measured on; zeros where the engine did not say."""
     size = job.summary.get("photo")
-    sides = (size.get("width"), size.get("height")) if isinstance(size, dict) else ()
-    width, height = sides if len(sides) == 2 and all(isinstance(side, int) and side > 0 for side in sides) else (0, 0)
-    return width, height
+    width, height = (size.get("width"), size.get("height")) if isinstance(size, dict) else (0, 0)
+    if isinstance(width, int) and isinstance(height, int) and min(width, height) > 0:
+        return width, height
+    return 0, 0
 
 
 def _box(box: Any, *, width: int, height: int) -> Box | None:

@@ -96,6 +96,6 @@ def spec_of(job: Job) -> list[tuple[str, SafeString, bool]]:
     """Return what was ordered: names, values, and whether these are long."""
     # PostgreSQL keeps JSON in an order of its own; the contract's is the one people know.
     definition = DEFINITIONS.get(job.workflow)
-    names = definition.serializer().fields if definition else job.spec
+    names = list(definition.serializer().fields) if definition else list(job.spec)
     said = [(name, job.spec[name]) for name in names if name in job.spec]
     return [(name, readable(value), len(json.dumps(value)) > LONG) for name, value in said]
