@@ -29,6 +29,19 @@ def allowance_of(user: AbstractUser | AnonymousUser) -> allowances.Allowance | N
     return None if user.has_perm("workflows.refund_job_without_limit") else allowances.support()
 
 
+def why_not_refund(request: HttpRequest, job: Job) -> str | None:
+    """Say why whoever asks cannot refund a job now; None where they can."""
+    allowance = allowance_of(request.user)
+    if (why := jobs.why_not_refund(job)) or allowance is None:
+        return why
+    try:
+        allowances.check(actor=request.user.get_username(), credits=job.credits_cost, allowance=allowance)
+    except DomainError as error:
+        sentence = str(error)
+        return sentence[0].lower() + sentence[1:].rstrip(".")
+    return None
+
+
 class RefundForm(BaseDialogForm):
     form_before_template = "admin/workflows/job/refund.html"
 
@@ -53,7 +66,7 @@ class RefundForm(BaseDialogForm):
         spent = allowances.spent_today(actor=request.user.get_username()) if allowance else 0
         return {
             "job": job,
-            "why_not": jobs.why_not_refund(job),
+            "why_not": why_not_refund(request, job),
             "balance_after": job.client.balance + job.credits_cost,
             "allowance": allowance,
             "left_today": max(0, allowance.a_day - spent) if allowance else 0,
@@ -81,10 +94,10 @@ class JobActions(ModelAdmin):
 
     actions_detail = ["give_back", "run_again", "cancel"]
     # The name that people know each by, and what keeps it from being offered.
-    why_nots: dict[str, tuple[str, Callable[[Job], str | None]]] = {
-        "give_back": ("Refund", jobs.why_not_refund),
-        "run_again": ("Run again", jobs.why_not_run_again),
-        "cancel": ("Cancel", jobs.why_not_cancel),
+    why_nots: dict[str, tuple[str, Callable[[HttpRequest, Job], str | None]]] = {
+        "give_back": ("Refund", why_not_refund),
+        "run_again": ("Run again", lambda request, job: jobs.why_not_run_again(job)),
+        "cancel": ("Cancel", lambda request, job: jobs.why_not_cancel(job)),
     }
 
     def has_refund_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
@@ -100,13 +113,13 @@ class JobActions(ModelAdmin):
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[UnfoldAction]:
         job = find(Job, object_id)
         permitted = super().get_actions_detail(request, object_id)
-        return [offered for offered in permitted if not self.why_nots[offered.method.__name__][1](job)]
+        return [offered for offered in permitted if not self.why_nots[offered.method.__name__][1](request, job)]
 
     def not_offered(self, request: HttpRequest, job: Job) -> list[tuple[str, str]]:
         """Return the names of the buttons that the page does not have, each with why."""
         permitted = {one.method.__name__ for one in super().get_actions_detail(request, job.pk)}
         whys = (
-            (name, why_not(job) if method in permitted else "your role may not")
+            (name, why_not(request, job) if method in permitted else "your role may not")
             for method, (name, why_not) in self.why_nots.items()
         )
         return [(name, why) for name, why in whys if why]
