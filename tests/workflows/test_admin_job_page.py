@@ -12,6 +12,7 @@ from studio_gateway.ids import new_ulid
 from tests.conftest import Shop
 from tests.console import HOSTILE, fail, order, signed_in, succeed
 from tests.helpers import claimed, lapse, output, sql
+from tests.s3 import Bucket
 from workflows import jobs
 from workflows.models import Event, Job, JobEvent, Output, WebhookDelivery, WebhookEndpoint
 
@@ -130,6 +131,16 @@ def test_a_photo_that_is_gone_or_was_never_the_clients_is_not_linked_to(db, shop
     assert f"It cannot be shown: {why}" in text(html)
     assert "http://files/clients/0/" not in html
     assert 'class="box"' not in html
+
+
+def test_a_photo_in_object_storage_is_shown_from_there(db, shop: Shop, bucket: Bucket):
+    key = default_storage.save(f"clients/{shop.client.pk}/uploads/a.jpg", ContentFile(b"jpeg"))
+    html = shown(extracted(shop, key=key))
+    assert re.search(f'<img src="{bucket.endpoint}/studio/{key}[?][^"]*X-Amz-Signature=', html)
+    default_storage.delete(key)
+    html = shown(extracted(shop, key=key))
+    assert "It cannot be shown: There is no image" in text(html)
+    assert f"{key}?" not in html
 
 
 def test_a_storage_that_is_away_takes_the_photo_and_not_the_page(db, shop: Shop, away):
@@ -290,7 +301,7 @@ def test_the_page_costs_the_same_for_one_of_each_and_for_many(db, shop: Shop, dj
     job = succeed(order(shop.client))
     browser = signed_in()
     browser.get(f"{page(job)}change/")
-    with django_assert_max_num_queries(22) as few:
+    with django_assert_max_num_queries(14) as few:
         browser.get(f"{page(job)}change/")
     for position in range(1, 20):
         original = Output.objects.order_by("pk").first()
