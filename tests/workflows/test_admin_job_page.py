@@ -185,7 +185,11 @@ def test_the_colours_asked_for_stand_beside_the_colours_measured_with_the_scores
 
 def test_scores_that_were_asked_for_and_never_came_are_missed(db, shop: Shop):
     assert "Scores Asked for, and there are none." in text(shown(made(order(shop.client, spec={"eval_enabled": True}))))
-    assert "Scores" not in text(shown(made(order(shop.client, spec={"eval_enabled": False}))))
+    for job in (
+        made(order(shop.client, spec={"eval_enabled": False})),
+        order(shop.client, spec={"eval_enabled": True}),
+    ):
+        assert "Scores" not in text(shown(job))
 
 
 def test_the_spec_is_in_the_contracts_order_and_its_long_parts_are_folded(db, shop: Shop):

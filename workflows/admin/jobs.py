@@ -34,7 +34,7 @@ class JobAdmin(JobActions, JobList):
     change_form_template = "admin/workflows/job/change_form.html"
 
     class Media:
-        css = {"all": ["studio_gateway/admin/job.css"]}
+        css = {"all": ["studio_gateway/admin/job.css", "studio_gateway/admin/gallery.css"]}
         js = [forms.Script("studio_gateway/admin/gallery.js", defer=True)]
 
     def get_fieldsets(self, request: HttpRequest, obj: Job | None = None) -> list[Any]:
@@ -75,6 +75,7 @@ class JobAdmin(JobActions, JobList):
             "asked_colors": gallery.asked(job),
             "measured_colors": gallery.measured(job.summary.get("main_colors")),
             "scores": gallery.scores(job.summary),
+            "scores_missing": bool(job.spec.get("eval_enabled")) and job.status == Job.Status.SUCCESS,
             "spec": spec_of(job),
             "summary": readable(job.summary) if job.summary else None,
             "timeline": timeline(job, events=job.events.all(), now=timezone.now()),
