@@ -35,16 +35,21 @@ def spent_today(*, actor: str) -> int:
         return int(cursor.fetchone()[0])
 
 
-def draw(*, actor: str, credits: int, allowance: Allowance) -> None:
-    """Let `actor` refund `credits`, in the transaction that does, before it locks anything else.
-
-    Whatever the same person refunds at once waits until that transaction is over, and counts it then. Raises
-    RefundTooLarge or RefundsSpent.
-    """
+def check(*, actor: str, credits: int, allowance: Allowance) -> None:
+    """Raise RefundTooLarge or RefundsSpent where `actor` may not refund so many credits now."""
     if credits > allowance.each:
         raise RefundTooLarge(credits=credits, most=allowance.each)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"billing.allowances {actor}"])
     spent = spent_today(actor=actor)
     if spent + credits > allowance.a_day:
         raise RefundsSpent(credits=credits, left=max(0, allowance.a_day - spent), most=allowance.a_day)
+
+
+def draw(*, actor: str, credits: int, allowance: Allowance) -> None:
+    """Let `actor` refund `credits`, in the transaction that does, before it locks anything else.
+
+    Whatever the same person refunds at once waits until that transaction is over, and counts it then. Raises what
+    `check` raises.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"billing.allowances {actor}"])
+    check(actor=actor, credits=credits, allowance=allowance)

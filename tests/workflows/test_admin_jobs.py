@@ -1,63 +1,15 @@
 """Jobs in the staff console."""
 
-import pytest
-from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.core.checks import run_checks
 
 from tests.conftest import Shop
-from tests.console import HOSTILE, fail, messages, order, signed_in, submit_dialog, succeed
+from tests.console import HOSTILE, fail, order, signed_in, succeed
 from workflows.models import Job, JobEvent, Output, Workflow
 
 
 def page(job: Job) -> str:
     return f"/admin/workflows/job/{job.pk}/"
-
-
-def test_a_refund_gives_the_credits_back_and_says_who_and_why(db, shop: Shop):
-    job, browser = succeed(order(shop.client)), signed_in()
-    dialog = " ".join(browser.get(f"{page(job)}refund/").content.decode().split())
-    assert "3 credits go back to Shop: its balance of 97 becomes 100." in dialog
-    assert shop.balance == 97
-    answer = submit_dialog(browser, f"{page(job)}refund/", reason="wrong colours")
-    assert answer.headers["HX-Redirect"] == f"{page(job)}change/"
-    job.refresh_from_db()
-    assert (job.refund.amount, job.refund.reason, job.refund.actor) == (3, "wrong colours", "ada")
-    assert shop.balance == 100
-    assert messages(browser) == ["Refunded 3 credits; the balance is 100."]
-    audit = LogEntry.objects.get()
-    assert (audit.object_id, audit.change_message) == (job.pk, "Refunded 3 credits: wrong colours")
-
-
-def test_a_refund_without_a_reason_moves_nothing(db, shop: Shop):
-    job, browser = succeed(order(shop.client)), signed_in()
-    for reason in ("", "  ", "x" * 501):
-        assert submit_dialog(browser, f"{page(job)}refund/", reason=reason).context["form"].errors["reason"]
-    assert browser.get(f"{page(job)}refund/?reason=x&_form_submitted=True").status_code == 200
-    assert browser.post(f"{page(job)}refund/").status_code == 200
-    assert shop.balance == 97
-
-
-def test_a_second_refund_is_not_offered_and_refused_if_sent_all_the_same(db, shop: Shop):
-    job, browser = succeed(order(shop.client)), signed_in()
-    assert f"{page(job)}refund/" in browser.get(f"{page(job)}change/").content.decode()
-    submit_dialog(browser, f"{page(job)}refund/", reason="wrong colours")
-    assert f"{page(job)}refund/" not in browser.get(f"{page(job)}change/").content.decode()
-    submit_dialog(browser, f"{page(job)}refund/", reason="again")
-    assert messages(browser) == [f"Job {job.pk} cannot be refunded: it was refunded already."]
-    assert shop.balance == 100
-    assert LogEntry.objects.count() == 1
-
-
-@pytest.mark.parametrize("end", [lambda job: job, fail])
-def test_a_refund_of_what_did_not_succeed_is_not_offered_and_refused(db, shop: Shop, end):
-    job, browser = end(order(shop.client)), signed_in()
-    before = shop.balance
-    assert f"{page(job)}refund/" not in browser.get(f"{page(job)}change/").content.decode()
-    assert "there is nothing to refund" in browser.get(f"{page(job)}refund/").content.decode()
-    submit_dialog(browser, f"{page(job)}refund/", reason="x")
-    assert "cannot be refunded" in messages(browser)[0]
-    assert shop.balance == before
 
 
 def test_nobody_changes_a_job_its_events_or_its_outputs(db, shop: Shop):
@@ -70,21 +22,6 @@ def test_nobody_changes_a_job_its_events_or_its_outputs(db, shop: Shop):
     job.refresh_from_db()
     assert job.status == "SUCCESS"
     assert (Output.objects.count(), JobEvent.objects.count()) == (1, 2)
-
-
-def test_the_page_shows_the_job_whole(db, shop: Shop):
-    job = succeed(order(shop.client, spec={"mood": "calm", "scene_type": "podium", "metadata": {"campaign": 7}}))
-    html = signed_in().get(f"{page(job)}change/").content.decode()
-    for link in (
-        f"/admin/billing/client/{shop.client.pk}/change/",
-        f"/admin/requestlog/requestlog/{job.request_id}/change/",
-        f"/admin/billing/ledgerentry/{job.charge_id}/change/",
-    ):
-        assert f'href="{link}"' in html
-    assert html.index("<dt>scene_type</dt><dd>podium</dd>") < html.index("<dt>mood</dt><dd>calm</dd>")
-    assert '<img src="http' in html
-    assert "?signature=" in html
-    assert "succeeded" in html
 
 
 def test_what_clients_send_is_shown_as_text(db, shop: Shop):
@@ -130,19 +67,6 @@ def test_the_list_costs_the_same_for_one_job_and_for_many(db, shop: Shop, django
     counts = [q["sql"] for q in queries.captured_queries if "COUNT(" in q["sql"]]
     assert counts
     assert all("LIMIT 10000" in sql for sql in counts)
-
-
-def test_the_page_costs_the_same_for_one_output_and_for_many(db, shop: Shop, django_assert_max_num_queries):
-    job = succeed(order(shop.client))
-    for position in range(1, 20):
-        output = Output.objects.first()
-        output.pk, output.position, output.key = None, position, f"{output.key}{position}"
-        output.save()
-        JobEvent.objects.create(job=job, kind="waiting", attempt=1)
-    browser = signed_in()
-    with django_assert_max_num_queries(14):
-        html = browser.get(f"{page(job)}change/").content.decode()
-    assert html.count('class="thumbnail"') == 20
 
 
 def test_a_workflow_is_switched_off_and_none_is_added_or_deleted(db):

@@ -1,185 +1,102 @@
+"""The page of one job."""
+
+import json
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.template.defaultfilters import filesizeformat
-from django.utils.html import format_html
+from django.utils import timezone
 from django.utils.safestring import SafeString
-from unfold.dataclasses import UnfoldAction
-from unfold.decorators import action, display
-from unfold.enums import ActionVariant
-from unfold.forms import BaseDialogForm
-from unfold.widgets import UnfoldAdminTextareaWidget
 
-from billing.models import MAX_REASON
-from studio_gateway.admin import RecordInline, close_dialog, find, label, link, readable
-from studio_gateway.errors import DomainError
-from workflows import jobs
-from workflows.admin.job_list import JobList
+from billing.models import LedgerEntry
+from requestlog.models import RequestLog
+from studio_gateway.admin import code, label, list_link, readable
+from workflows.admin import gallery
+from workflows.admin.job_actions import JobActions
+from workflows.admin.job_list import STATUS_COLOURS, JobList
+from workflows.admin.timeline import timeline
 from workflows.catalogue import DEFINITIONS
 from workflows.engines.base import quoted
-from workflows.models import Job, JobEvent, Output
+from workflows.models import Job, WebhookDelivery
+from workflows.webhooks.admin import COLOURS as DELIVERY_COLOURS
 
-EVENT_COLOURS = {
-    "started": "primary",
-    "waiting": "warning",
-    "cancelling": "warning",
-    "succeeded": "success",
-    "failed": "danger",
-    "refunded": "info",
-}
-
-
-def refundable(job: Job) -> bool:
-    """Tell whether to offer a refund; `jobs.refund` decides."""
-    return job.status == Job.Status.SUCCESS and job.refund_id is None
-
-
-class RefundForm(BaseDialogForm):
-    form_before_template = "admin/workflows/refund.html"
-
-    reason = forms.CharField(max_length=MAX_REASON, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}))
-
-    def get_before_template_context(self, request: HttpRequest, object_id: Any = None) -> dict[str, Any]:
-        job = find(Job, object_id)
-        balance_after = job.client.balance + job.credits_cost
-        return {"job": job, "refundable": refundable(job), "balance_after": balance_after}
-
-
-class OutputInline(RecordInline):
-    model = Output
-    fields = readonly_fields = ["image", "file", "pixels", "weight", "facts"]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Output]:
-        return super().get_queryset(request).select_related("job")
-
-    @display(description="Image")
-    def image(self, output: Output) -> SafeString | None:
-        if output.url is None:
-            return None
-        return format_html(
-            '<a href="{0}" target="_blank"><img src="{2}" alt="{1}" class="thumbnail" loading="lazy"></a>',
-            output.url,
-            output.name,
-            output.thumbnail_url or output.url,
-        )
-
-    @display(description="File")
-    def file(self, output: Output) -> SafeString:
-        if output.url is None:
-            return format_html("{}", output.name)
-        return format_html('<a href="{}" target="_blank" class="text-link">{}</a>', output.url, output.name)
-
-    @display(description="Pixels")
-    def pixels(self, output: Output) -> str:
-        return f"{output.width} × {output.height}"
-
-    @display(description="Size")
-    def weight(self, output: Output) -> str:
-        return filesizeformat(output.size)
-
-    @display(description="Details")
-    def facts(self, output: Output) -> SafeString | None:
-        return readable(output.details) if output.details else None
-
-
-class JobEventInline(RecordInline):
-    model = JobEvent
-    verbose_name_plural = "events"
-    fields = readonly_fields = ["at", "happened", "attempt", "worker", "detail"]
-
-    @display(description="Event")
-    def happened(self, event: JobEvent) -> SafeString:
-        return label(event.kind, EVENT_COLOURS)
+MOST_DELIVERIES = 50
+MOST_RERUNS = 20
+# From how many characters on a value of a spec is folded.
+LONG = 300
 
 
 @admin.register(Job)
-class JobAdmin(JobList):
-    fieldsets = [
-        (None, {"fields": ["badge", ("client", "workflow"), "request_log", ("credits_cost", "charge", "refund")]}),
-        ("Spec", {"fields": ["order"]}),
-        (
-            "Run",
-            {
-                "fields": [
-                    ("accepted_at", "deadline_at"),
-                    ("started_at", "ended_at"),
-                    ("attempts", "time_limit", "worker"),
-                    ("made_by", "on_technical_failure"),
-                ]
-            },
-        ),
-    ]
-    error_fieldset = ("Error", {"fields": ["failure", "error_message"]})
-    summary_fieldset = ("Summary", {"fields": ["findings"], "classes": ["collapse"]})
-    readonly_fields = ["badge", "failure", "request_log", "order", "attempts", "made_by", "findings"]
-    inlines = [OutputInline, JobEventInline]
-    actions_detail = ["give_back"]
+class JobAdmin(JobActions, JobList):
+    """The page is a template of its own, for nothing on it is a form's field."""
+
+    change_form_template = "admin/workflows/job/change_form.html"
+
+    class Media:
+        css = {"all": ["studio_gateway/admin/job.css", "studio_gateway/admin/gallery.css"]}
+        js = [forms.Script("studio_gateway/admin/gallery.js", defer=True)]
 
     def get_fieldsets(self, request: HttpRequest, obj: Job | None = None) -> list[Any]:
-        first, *others = self.fieldsets
-        special = (
-            "is_test",
-            "idempotency_key",
-            "cancel_requested_at",
-            "files_expire_at",
-            "files_erased_at",
-            "erased_at",
+        return []
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Job | None = None,
+    ) -> HttpResponse:
+        assert obj is not None  # nobody adds jobs here
+        context |= self.shown(obj) | {"not_offered": self.not_offered(request, obj)}
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def shown(self, job: Job) -> dict[str, Any]:
+        """Return all that the page says of a job; each relation is read by one statement."""
+        outputs = list(job.outputs.order_by("position"))
+        deliveries = list(
+            WebhookDelivery.objects.filter(event__job=job)
+            .select_related("event", "endpoint")
+            # Not by their ids alone, which would be read from the newest delivery of all on.
+            .order_by("event__sequence", "id")[: MOST_DELIVERIES + 1]
         )
-        told = [field for field in special if obj and getattr(obj, field)]
-        extra = [(None, {"fields": told})] if told else []
-        error = [self.error_fieldset] if obj and obj.error_code else []
-        summary = [self.summary_fieldset] if obj and obj.summary else []
-        return [first, *extra, *error, *others, *summary]
+        return {
+            "job": job,
+            "status": label(job.status, STATUS_COLOURS),
+            "error_code": code(job.error_code),
+            "made_by": made_by(job),
+            "reruns": [
+                (rerun.pk, label(rerun.status, STATUS_COLOURS)) for rerun in job.reruns.order_by("pk")[:MOST_RERUNS]
+            ],
+            "pictures": gallery.pictures(job, outputs),
+            "photo": gallery.photo(job),
+            "asked_colors": gallery.asked(job),
+            "measured_colors": gallery.measured(job.summary.get("main_colors")),
+            "scores": gallery.scores(job.summary),
+            "scores_missing": bool(job.spec.get("eval_enabled")) and job.status == Job.Status.SUCCESS,
+            "spec": spec_of(job),
+            "summary": readable(job.summary) if job.summary else None,
+            "timeline": timeline(job, events=job.events.all(), now=timezone.now()),
+            "entries": LedgerEntry.objects.filter(pk__in=[job.charge_id, job.refund_id]).order_by("seq"),
+            "log": RequestLog.objects.defer("body").filter(pk=job.request_id).first() if job.request_id else None,
+            "deliveries": [(one, label(one.status, DELIVERY_COLOURS)) for one in deliveries[:MOST_DELIVERIES]],
+            "all_deliveries": list_link("workflows_webhookdelivery", "All of them", event__job__id__exact=job.pk)
+            if len(deliveries) > MOST_DELIVERIES
+            else None,
+        }
 
-    def get_inlines(self, request: HttpRequest, obj: Job | None) -> list[type[RecordInline]]:
-        return self.inlines if obj and obj.status == Job.Status.SUCCESS else [JobEventInline]
 
-    @display(description="Engine")
-    def made_by(self, job: Job) -> str:
-        ordered = quoted(job.spec.get("image_model"))
-        return f"{job.engine}, instead of {ordered}" if job.fell_back else job.engine[:40]
+def made_by(job: Job) -> str:
+    ordered = quoted(job.spec.get("image_model"))
+    return f"{job.engine}, instead of {ordered}" if job.fell_back else job.engine[:40]
 
-    @display(description="Request")
-    def request_log(self, job: Job) -> SafeString | None:
-        return link("requestlog_requestlog", job.request_id) if job.request_id else None
 
-    @display(description="What was ordered")
-    def order(self, job: Job) -> SafeString:
-        # PostgreSQL keeps JSON in an order of its own; the contract's is the one people know.
-        definition = DEFINITIONS.get(job.workflow)
-        names = definition.serializer().fields if definition else job.spec
-        return readable({name: job.spec[name] for name in names if name in job.spec})
-
-    @display(description="The engine's summary")
-    def findings(self, job: Job) -> SafeString | None:
-        return readable(job.summary) if job.summary else None
-
-    def has_refund_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
-        return request.user.has_perm("workflows.change_job")
-
-    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[UnfoldAction]:
-        return super().get_actions_detail(request, object_id) if refundable(find(Job, object_id)) else []
-
-    @action(
-        description="Refund",
-        icon="undo",
-        variant=ActionVariant.PRIMARY,
-        url_path="refund",
-        permissions=["refund"],
-        dialog={"title": "Refund this job", "form_class": RefundForm, "form_submit_text": "Refund"},
-    )
-    def give_back(self, request: HttpRequest, form: RefundForm, object_id: str) -> HttpResponse:
-        job = find(Job, object_id)
-        reason = form.cleaned_data["reason"]
-        try:
-            jobs.refund(job_id=job.pk, reason=reason, actor=request.user.get_username())
-        except DomainError as error:
-            messages.error(request, str(error))
-        else:
-            self.log_change(request, job, f"Refunded {job.credits_cost} credits: {reason}")
-            balance = type(job.client).objects.get(pk=job.client_id).balance
-            messages.success(request, f"Refunded {job.credits_cost} credits; the balance is {balance}.")
-        return close_dialog("workflows_job", job.pk)
+def spec_of(job: Job) -> list[tuple[str, SafeString, bool]]:
+    """Return what was ordered: names, values, and whether these are long."""
+    # PostgreSQL keeps JSON in an order of its own; the contract's is the one people know.
+    definition = DEFINITIONS.get(job.workflow)
+    names = list(definition.serializer().fields) if definition else list(job.spec)
+    said = [(name, job.spec[name]) for name in names if name in job.spec]
+    return [(name, readable(value), len(json.dumps(value)) > LONG) for name, value in said]

@@ -306,6 +306,10 @@ class WebhookDeliveryAdmin(RecordAdmin):
     def body(self, delivery: WebhookDelivery) -> SafeString:
         return readable(json.loads(delivery.event.body))
 
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """Let a job's page lead to the deliveries of its events."""
+        return lookup == "event__job__id__exact" or super().lookup_allowed(lookup, value, request)
+
     def has_replay_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         return request.user.has_perm("workflows.change_webhookdelivery")
 
