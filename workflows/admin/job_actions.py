@@ -5,7 +5,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.contrib.auth.models import AbstractUser, AnonymousUser
 from django.http import HttpRequest, HttpResponse
 from unfold.admin import ModelAdmin
 from unfold.dataclasses import UnfoldAction
@@ -19,14 +18,10 @@ from billing.models import MAX_REASON, Client
 from studio_gateway.admin import close_dialog, find
 from studio_gateway.errors import DomainError
 from workflows import jobs
+from workflows.admin.rights import allowance_of, may_refund
 from workflows.models import Job
 
 MAX_TICKET = 40
-
-
-def allowance_of(user: AbstractUser | AnonymousUser) -> allowances.Allowance | None:
-    """Return what a member of the staff may refund by themselves; None: whatever they like."""
-    return None if user.has_perm("workflows.refund_job_without_limit") else allowances.support()
 
 
 def why_not_refund(request: HttpRequest, job: Job) -> str | None:
@@ -101,8 +96,7 @@ class JobActions(ModelAdmin):
     }
 
     def has_refund_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
-        user = request.user
-        return user.has_perm("workflows.refund_job") or user.has_perm("workflows.refund_job_without_limit")
+        return may_refund(request.user)
 
     def has_run_again_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         return request.user.has_perm("workflows.run_again_job")
