@@ -60,7 +60,7 @@ def standing(*, client: Client) -> Standing:
 class Entries:
     """A client's ledger entries that match, newest first: by their `seq`, in which each balance follows from the last.
 
-    `reference` finds charges and refunds by their job, and grants by what they were given for.
+    `reference` finds charges and refunds by their job, and what staff moved by what it was for.
     """
 
     def __init__(
@@ -76,11 +76,12 @@ class Entries:
         # Both exclusive.
         self._first, self._last = 0, client.ledger_seq + 1
         self._wanted = Q() if kind is None else Q(kind=kind)
-        self._by_reference = None
+        self._by_reference: Q | None = None
         if reference is not None:
             # Each kind has a unique index of its own.
-            charge, refund, grant = (Q(kind=each, reference=reference) for each in ("CHARGE", "REFUND", "GRANT"))
-            self._by_reference = charge | refund | grant
+            self._by_reference = Q()
+            for each in LedgerEntry.Kind.values:
+                self._by_reference |= Q(kind=each, reference=reference)
         if created_after is not None:
             self._wanted &= Q(created_at__gte=created_after)
             older = self._all.filter(created_at__lt=created_after - WAIT).order_by("-created_at")
