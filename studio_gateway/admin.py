@@ -14,6 +14,7 @@ from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.functional import cached_property
@@ -136,6 +137,33 @@ def close_dialog(page: str, pk: object = None) -> HttpResponse:
     """Answer a dialog's form: send the browser, which posted it in the background, to a row's page, or to the list."""
     where = reverse(f"admin:{page}_changelist") if pk is None else reverse(f"admin:{page}_change", args=[pk])
     return HttpResponse(headers={"HX-Redirect": where})
+
+
+def dialog_button(page: str, action: str, pk: object, text: str, *, about: object, **initial: object) -> SafeString:
+    """Open the dialog of a row's action from another place than the page's head; `about` tells alike buttons apart."""
+    return format_html(
+        '<button type="button" class="text-link cursor-pointer" aria-label="{} {}" hx-get="{}" hx-target="#modal-content"'
+        ' hx-select="#dialog" x-on:htmx:after-on-load="openModal = true">{}</button>',
+        text,
+        about,
+        reverse(f"admin:{page}_{action}", args=[pk], query=initial or None),
+        text,
+    )
+
+
+def show_secret(
+    request: HttpRequest, *, title: str, what: str, secret: str, note: str, page: str, pk: object
+) -> HttpResponse:
+    """Answer a dialog's form with a page that shows a secret, and then leads on to a row's page.
+
+    The secret is in this one answer: in no message, which a cookie or a session would keep, and behind no URL.
+    """
+    shown = {"title": title, "what": what, "secret": secret, "note": note}
+    onward = reverse(f"admin:{page}_change", args=[pk])
+    answer = render(request, "admin/secret.html", {**admin.site.each_context(request), **shown, "onward": onward})
+    # The browser posted in the background, from a dialog that stands over the page.
+    answer.headers |= {"HX-Retarget": "#main", "HX-Reselect": "#main", "HX-Reswap": "outerHTML show:window:top"}
+    return answer
 
 
 def readable(value: Any, *, depth: int = 0) -> SafeString:
