@@ -14,7 +14,6 @@ from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.functional import cached_property
@@ -139,13 +138,15 @@ def close_dialog(page: str, pk: object = None) -> HttpResponse:
     return HttpResponse(headers={"HX-Redirect": where})
 
 
-def dialog_button(page: str, action: str, pk: object, text: str, *, about: object, **initial: object) -> SafeString:
+def dialog_button(
+    page: str, action: str, pk: object, text: str, *, about: object = "", look: str = "text-link", **initial: object
+) -> SafeString:
     """Open the dialog of a row's action from another place than the page's head; `about` tells alike buttons apart."""
     return format_html(
-        '<button type="button" class="text-link cursor-pointer" aria-label="{} {}" hx-get="{}" hx-target="#modal-content"'
-        ' hx-select="#dialog" x-on:htmx:after-on-load="openModal = true">{}</button>',
-        text,
-        about,
+        '<button type="button" class="{} cursor-pointer" aria-label="{}" hx-get="{}" hx-select="#dialog"'
+        ' hx-target="#modal-content" x-on:htmx:after-on-load="openModal = true">{}</button>',
+        look,
+        f"{text} {about}".strip(),
         reverse(f"admin:{page}_{action}", args=[pk], query=initial or None),
         text,
     )
@@ -160,10 +161,12 @@ def show_secret(
     """
     shown = {"title": title, "what": what, "secret": secret, "note": note}
     onward = reverse(f"admin:{page}_change", args=[pk])
-    answer = render(request, "admin/secret.html", {**admin.site.each_context(request), **shown, "onward": onward})
-    # The browser posted in the background, from a dialog that stands over the page.
-    answer.headers |= {"HX-Retarget": "#main", "HX-Reselect": "#main", "HX-Reswap": "outerHTML show:window:top"}
-    return answer
+    context = {**admin.site.each_context(request), **shown, "onward": onward}
+    return HttpResponse(
+        render_to_string("admin/secret.html", context, request),
+        # The browser posted in the background, from a dialog that stands over the page.
+        headers={"HX-Retarget": "#main", "HX-Reselect": "#main", "HX-Reswap": "outerHTML show:window:top"},
+    )
 
 
 def readable(value: Any, *, depth: int = 0) -> SafeString:
