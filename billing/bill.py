@@ -28,7 +28,7 @@ SELECT c.balance, c.open_jobs,
  WHERE c.id = %s
  GROUP BY c.id
 """
-# Reads a range of the same index for each day, which takes a tenth of the time that putting all its rows in groups does.
+# Reads a range of the same index for each day: a tenth of the time that it takes to put all its rows in groups.
 DAYS = """
 SELECT day::date, charged, refunded
   FROM generate_series(date_trunc('day', statement_timestamp(), 'UTC') - %(more)s * interval '1 day',
