@@ -59,7 +59,7 @@ class RemoveShopForm(BaseDialogForm):
 
 class ShopInline(RecordInline):
     model = ShopDomain
-    verbose_name_plural = "Shopify"
+    verbose_name_plural = "Shopify shops"
     template_before = "admin/billing/shopify.html"
     readonly_fields = ["shop", "remove"]
     ordering = ["domain"]

@@ -4,6 +4,7 @@ import json
 
 from playwright.sync_api import Locator, Page, expect
 
+from billing.keys import create_key
 from tests.conftest import Shop
 from tests.console import HOSTILE
 from tests.gateway import Gateway
@@ -100,6 +101,23 @@ def test_a_key_is_made_used_and_revoked_and_its_secret_kept_nowhere(gateway: Gat
     expect(row).to_contain_text("revoked")
     expect(row.get_by_role("button")).to_have_count(0)
     assert gateway.call("POST", "/v1/background-generator", BACKGROUND, key=secret).status == 401
+
+
+def test_the_keys_of_the_second_page_are_reached_and_revoked_by_keyboard(gateway: Gateway, staff: Page, shop: Shop):
+    for _ in range(10):
+        create_key(client=shop.client)
+    oldest = shop.client.api_keys.earliest("pk")
+    open_client(gateway, staff, shop)
+    pages = staff.get_by_role("navigation", name="Pages of API keys")
+    expect(staff.get_by_role("row", name=str(oldest))).to_have_count(0)
+    pages.get_by_role("link", name="2").focus()
+    staff.keyboard.press("Enter")
+    staff.get_by_role("button", name=f"Revoke {oldest}").focus()
+    staff.keyboard.press("Enter")
+    staff.locator("#dialog").get_by_role("button", name="Revoke").focus()
+    staff.keyboard.press("Enter")
+    expect(staff.get_by_text(f"The API key {oldest} is revoked.")).to_be_visible()
+    assert gateway.call("GET", "/v1/credits", key=shop.key).status == 401
 
 
 @needs_openssl
