@@ -1,8 +1,8 @@
-"""What a client is told of its ledger: sums, and the entries themselves, newest first."""
+"""What is told of a client's ledger: sums, and the entries themselves, newest first."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from django.db import connection
 from django.db.models import Q
@@ -27,6 +27,18 @@ SELECT c.balance, c.open_jobs,
   LEFT JOIN billing_ledgerentry e ON e.client_id = c.id AND e.created_at >= this_month
  WHERE c.id = %s
  GROUP BY c.id
+"""
+# Reads a range of the same index for each day: a tenth of the time that it takes to put all its rows in groups.
+DAYS = """
+SELECT day::date, charged, refunded
+  FROM generate_series(date_trunc('day', statement_timestamp(), 'UTC') - %(more)s * interval '1 day',
+                       statement_timestamp(), '1 day') day
+ CROSS JOIN LATERAL (
+       SELECT coalesce(-sum(amount) FILTER (WHERE kind = 'CHARGE'), 0) AS charged,
+              coalesce(sum(amount) FILTER (WHERE kind = 'REFUND'), 0) AS refunded
+         FROM billing_ledgerentry
+        WHERE client_id = %(client_id)s AND created_at >= day AND created_at < day + interval '1 day') sums
+ ORDER BY day
 """
 
 
@@ -57,10 +69,19 @@ def standing(*, client: Client) -> Standing:
     return Standing(balance=balance, open_jobs=open_jobs, today=today, month=month)
 
 
+def last_days(*, client: Client, count: int = 30) -> list[tuple[date, Sums]]:
+    """Add up each of the last `count` UTC days of a client's ledger; today, the last of them, so far."""
+    with connection.cursor() as cursor:
+        cursor.execute(DAYS, {"client_id": client.pk, "more": count - 1})
+        return [
+            (day, Sums(charged=int(charged), refunded=int(refunded))) for day, charged, refunded in cursor.fetchall()
+        ]
+
+
 class Entries:
     """A client's ledger entries that match, newest first: by their `seq`, in which each balance follows from the last.
 
-    `reference` finds charges and refunds by their job, and grants by what they were given for.
+    `reference` finds charges and refunds by their job, and what staff moved by what it was for.
     """
 
     def __init__(
@@ -76,11 +97,12 @@ class Entries:
         # Both exclusive.
         self._first, self._last = 0, client.ledger_seq + 1
         self._wanted = Q() if kind is None else Q(kind=kind)
-        self._by_reference = None
+        self._by_reference: Q | None = None
         if reference is not None:
             # Each kind has a unique index of its own.
-            charge, refund, grant = (Q(kind=each, reference=reference) for each in ("CHARGE", "REFUND", "GRANT"))
-            self._by_reference = charge | refund | grant
+            self._by_reference = Q()
+            for each in LedgerEntry.Kind.values:
+                self._by_reference |= Q(kind=each, reference=reference)
         if created_after is not None:
             self._wanted &= Q(created_at__gte=created_after)
             older = self._all.filter(created_at__lt=created_after - WAIT).order_by("-created_at")

@@ -47,6 +47,18 @@ class BadAmount(BillingError):
     code = "bad_amount"
 
 
+class BadAdjustment(BillingError):
+    """{amount} is not an amount to adjust a balance by: a whole number from -{limit} to {limit}, and not 0."""
+
+    code = "bad_adjustment"
+
+
+class BalanceTooLow(BillingError):
+    """{credits} credits cannot be taken off a balance of {balance}: it never goes below zero."""
+
+    code = "balance_too_low"
+
+
 class ReasonRequired(BillingError):
     """A reason is required."""
 
@@ -60,7 +72,7 @@ class BadText(BillingError):
 
 
 class ReferenceTaken(BillingError):
-    """The reference {reference} already stands for a grant of {amount} credits to this client."""
+    """The reference {reference} already stands for {what} of {amount} credits to this client."""
 
     code = "reference_taken"
 

@@ -12,8 +12,10 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 
 from billing.errors import (
+    BadAdjustment,
     BadAmount,
     BadText,
+    BalanceTooLow,
     ClientSuspended,
     InsufficientCredits,
     ReasonRequired,
@@ -183,9 +185,35 @@ def grant(*, client_id: int, credits: int, reason: str, reference: str = "", act
     """
     if not 1 <= credits <= MAX_AMOUNT:
         raise BadAmount(amount=credits, limit=MAX_AMOUNT)
+    return _move_by_staff(
+        LedgerEntry.Kind.GRANT, client_id=client_id, credits=credits, reason=reason, reference=reference, actor=actor
+    )
+
+
+def adjust(*, client_id: int, credits: int, reason: str, reference: str = "", actor: str = "") -> LedgerEntry:
+    """Set a client's balance right by `credits`, up or down; the same `reference` never adjusts twice, as with `grant`.
+
+    Raises what `grant` raises, with BadAdjustment for BadAmount, and BalanceTooLow where less than nothing would be
+    left.
+    """
+    if not 1 <= abs(credits) <= MAX_AMOUNT:
+        raise BadAdjustment(amount=credits, limit=MAX_AMOUNT)
+    return _move_by_staff(
+        LedgerEntry.Kind.ADJUSTMENT,
+        client_id=client_id,
+        credits=credits,
+        reason=reason,
+        reference=reference,
+        actor=actor,
+    )
+
+
+def _move_by_staff(
+    kind: LedgerEntry.Kind, *, client_id: int, credits: int, reason: str, reference: str, actor: str
+) -> LedgerEntry:
     check_staff_texts(reason=reason, actor=actor, reference=reference)
     movement = _Movement(
-        kind=LedgerEntry.Kind.GRANT,
+        kind=kind,
         client_id=client_id,
         amount=credits,
         entry_id=new_ulid(),
@@ -195,13 +223,32 @@ def grant(*, client_id: int, credits: int, reason: str, reference: str = "", act
     )
     try:
         with transaction.atomic():
-            if movement.run() is None:
-                raise UnknownClient(client_id=client_id)
+            while movement.run() is None:
+                # A repeat may find that the first left too little for another.
+                if first := _first_of(movement):
+                    return first
+                balance = Client.objects.filter(pk=client_id).values_list("balance", flat=True).first()
+                if balance is None:
+                    raise UnknownClient(client_id=client_id)
+                # Where it is enough by now, credits came in between: once more.
+                if balance + credits < 0:
+                    raise BalanceTooLow(balance=balance, credits=-credits)
     except IntegrityError as error:
-        if "ledger_grant_reference_once" not in str(error):
+        first = _first_of(movement) if "_reference_once" in str(error) else None
+        if first is None:
             raise
-        entry = LedgerEntry.objects.get(client_id=client_id, kind=LedgerEntry.Kind.GRANT, reference=reference)
-        if entry.amount != credits:
-            raise ReferenceTaken(reference=reference, amount=entry.amount) from error
-        return entry
+        return first
     return LedgerEntry.objects.get(pk=movement.entry_id)
+
+
+def _first_of(movement: _Movement) -> LedgerEntry | None:
+    """Return the entry that has the movement's reference, if there is one. Raises ReferenceTaken."""
+    if not movement.reference:
+        return None
+    entry = LedgerEntry.objects.filter(
+        client_id=movement.client_id, kind=movement.kind, reference=movement.reference
+    ).first()
+    if entry is not None and entry.amount != movement.amount:
+        what = "a grant" if movement.kind == LedgerEntry.Kind.GRANT else "an adjustment"
+        raise ReferenceTaken(reference=movement.reference, what=what, amount=entry.amount)
+    return entry

@@ -4,11 +4,12 @@ from datetime import datetime
 
 import pgtrigger
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import OpClass
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models.functions import Now, Upper
 
 from billing.rates import Rate, rate
 from studio_gateway.ids import ULIDField, new_ulid
@@ -112,6 +113,8 @@ class Client(models.Model):
                 name="client_empty_ledger_empty_balance", condition=Q(ledger_seq__gt=0) | Q(ledger_seq=0, balance=0)
             ),
         ]
+        # The reader of names by their beginnings, whatever their case.
+        indexes = [models.Index(OpClass(Upper("name"), name="text_pattern_ops"), name="client_by_name")]
 
     def __str__(self) -> str:
         return self.name

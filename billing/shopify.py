@@ -67,6 +67,12 @@ def add_shop(*, client_id: int, domain: str) -> None:
         raise ShopTaken(domain=domain)
 
 
+def remove_shop(*, client_id: int, domain: str) -> bool:
+    """Refuse a shop's requests from now on. False: it was none of the client's."""
+    removed, _ = ShopDomain.objects.filter(client_id=client_id, domain=domain.strip().lower()).delete()
+    return bool(removed)
+
+
 def signature_holds(*, body: bytes, signature: str, encrypted_secrets: list[str]) -> bool:
     """Tell whether one of a client's secrets in force signed `body`.
 

@@ -138,6 +138,37 @@ def close_dialog(page: str, pk: object = None) -> HttpResponse:
     return HttpResponse(headers={"HX-Redirect": where})
 
 
+def dialog_button(
+    page: str, action: str, pk: object, text: str, *, about: object = "", look: str = "text-link", **initial: object
+) -> SafeString:
+    """Open the dialog of a row's action from another place than the page's head; `about` tells alike buttons apart."""
+    return format_html(
+        '<button type="button" class="{} cursor-pointer" aria-label="{}" hx-get="{}" hx-select="#dialog"'
+        ' hx-target="#modal-content" x-on:htmx:after-on-load="openModal = true">{}</button>',
+        look,
+        f"{text} {about}".strip(),
+        reverse(f"admin:{page}_{action}", args=[pk], query=initial or None),
+        text,
+    )
+
+
+def show_secret(
+    request: HttpRequest, *, title: str, what: str, secret: str, note: str, page: str, pk: object
+) -> HttpResponse:
+    """Answer a dialog's form with a page that shows a secret, and then leads on to a row's page.
+
+    The secret is in this one answer: in no message, which a cookie or a session would keep, and behind no URL.
+    """
+    shown = {"title": title, "what": what, "secret": secret, "note": note}
+    onward = reverse(f"admin:{page}_change", args=[pk])
+    context = {**admin.site.each_context(request), **shown, "onward": onward}
+    return HttpResponse(
+        render_to_string("admin/secret.html", context, request),
+        # The browser posted in the background, from a dialog that stands over the page.
+        headers={"HX-Retarget": "#main", "HX-Reselect": "#main", "HX-Reswap": "outerHTML show:window:top"},
+    )
+
+
 def readable(value: Any, *, depth: int = 0) -> SafeString:
     """Lay out JSON for reading: names beside values, lists in a row. Everything in it is escaped."""
     nested = value if isinstance(value, dict | list) and value and depth < READABLE_DEPTH else None

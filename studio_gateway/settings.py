@@ -78,6 +78,8 @@ INSTALLED_APPS = [
     "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
+    # Without it, indexes cannot name an operator class.
+    "django.contrib.postgres",
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
@@ -228,8 +230,14 @@ UNFOLD = {
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("studio_gateway/favicon.svg")}
     ],
-    "STYLES": [lambda request: static("studio_gateway/admin.css")],
-    "SCRIPTS": [lambda request: static("studio_gateway/admin.js")],
+    "STYLES": [
+        lambda request: static("studio_gateway/admin.css"),
+        lambda request: static("studio_gateway/admin/client.css"),
+    ],
+    "SCRIPTS": [
+        lambda request: static("studio_gateway/admin.js"),
+        lambda request: static("studio_gateway/admin/secret.js"),
+    ],
     "SIDEBAR": {
         "navigation": [
             {"title": "Jobs", "items": [console_page("Jobs", "image", "workflows_job")]},

@@ -25,6 +25,7 @@ LONG = (
     "test_up.py",
     "test_support_stories.py",
     "test_job_stories.py",
+    "test_client_stories.py",
     "test_hosts.py",
     "test_embedded_postgres.py",
     "test_engines.py",

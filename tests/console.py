@@ -1,8 +1,12 @@
 """What the tests of the staff console share: somebody signed in, and rows to look at."""
 
+import re
 from typing import Any
 
+from django.apps import apps
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.contrib.sessions.models import Session
 
 from billing.models import Client
 from requestlog.models import RequestLog
@@ -20,6 +24,32 @@ def signed_in() -> Browser:
     browser, users = Browser(), get_user_model().objects
     browser.force_login(users.filter(username="ada").first() or users.create_superuser("ada"))
     return browser
+
+
+def signed_in_with(*rights: str) -> Browser:
+    """A browser with somebody at it who may do just this; rights are like `billing.view_client`."""
+    person = get_user_model().objects.create_user("eve", is_staff=True)
+    for right in rights:
+        app, codename = right.split(".")
+        person.user_permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))
+    browser = Browser()
+    browser.force_login(person)
+    return browser
+
+
+def secret_in(answer: Any, browser: Browser) -> str:
+    """The secret that this answer shows, after a look at all that could have kept it."""
+    assert (answer.status_code, answer.headers["HX-Retarget"]) == (200, "#main")
+    assert "no-store" in answer.headers["Cache-Control"]
+    (secret,) = re.findall(r'<code id="secret" class="secret">([^<]+)</code>', answer.content.decode())
+    assert answer.content.decode().count(secret) == 1
+    assert secret not in str(answer.headers) + str(browser.cookies)
+    assert secret not in "".join(str(session.get_decoded()) for session in Session.objects.all())
+    for model in apps.get_models():
+        for row in model._default_manager.values():
+            assert secret not in str(row), model
+    assert messages(browser) == []
+    return secret
 
 
 def order(client: Client, *, spec: dict[str, Any] | None = None, body: bytes = b"{}", cost: int = 3) -> Job:
@@ -67,4 +97,6 @@ def messages(browser: Browser) -> list[str]:
     return [str(message) for message in browser.get("/admin/").context["messages"]]
 
 
-__all__ = ["HOSTILE", "fail", "messages", "order", "signed_in", "submit_dialog", "succeed"]
+__all__ = [
+    *("HOSTILE", "fail", "messages", "order", "secret_in", "signed_in", "signed_in_with", "submit_dialog", "succeed"),
+]

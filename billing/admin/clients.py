@@ -1,59 +1,77 @@
-from datetime import timedelta
+import json
+import re
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.postgres.fields import ArrayField
-from django.db.models import Field, Model, QuerySet
+from django.db.models import Field, Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import RadioFilter
 from unfold.dataclasses import UnfoldAction
 from unfold.decorators import action, display
-from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
-from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextareaWidget, UnfoldBooleanSwitchWidget
+from unfold.widgets import UnfoldAdminTextareaWidget
 
-from billing import clients, keys, ledger
-from billing.admin.keys import ApiKeyInline
-from billing.models import MAX_AMOUNT, MAX_REASON, Client, LedgerEntry
-from studio_gateway.admin import RecordInline, close_dialog, find, label, list_link
-from studio_gateway.errors import DomainError
-from studio_gateway.ids import new_ulid
+from billing import bill, clients
+from billing.admin.keys import ApiKeyInline, KeyActions
+from billing.admin.money import MoneyActions
+from billing.admin.shopify import ShopifyActions, ShopInline
+from billing.models import Client
+from studio_gateway.admin import CappedPaginator, RecordInline, close_dialog, find, label, list_link
+
+LIMITS = ["max_open_jobs", "jobs_per_minute", "low_credits_threshold"]
+STORAGE = ["storage_prefixes", "retention_days"]
+# Who may change which fields.
+RIGHTS = {"change_client": ["name"], "set_limits": LIMITS, "set_storage": STORAGE}
+
+# Read on white and on black alike; the table below the chart has the same figures as text.
+GREY = "#7a8290"
+CHART = {
+    "animation": False,
+    "maintainAspectRatio": False,
+    "plugins": {"legend": {"align": "end", "labels": {"color": GREY, "boxWidth": 12}}},
+    "scales": {
+        "x": {"grid": {"display": False}, "ticks": {"color": GREY, "maxRotation": 0, "autoSkipPadding": 12}},
+        "y": {"grid": {"lineWidth": 0.5}, "beginAtZero": True, "ticks": {"color": GREY, "precision": 0}},
+    },
+}
 
 STATUS_COLOURS = {"active": "success", "suspended": "danger"}
 
 
-class GrantForm(BaseDialogForm):
-    form_before_template = "admin/billing/grant.html"
+def standing(client: Client) -> dict[str, Any]:
+    """What the page shows of a client's money: the days, as a table and as Chart.js draws them, and their sums."""
+    days = bill.last_days(client=client)
+    charged, refunded = [sums.charged for _, sums in days], [sums.refunded for _, sums in days]
 
-    credits = forms.IntegerField(min_value=1, max_value=MAX_AMOUNT, widget=UnfoldAdminIntegerFieldWidget)
-    reason = forms.CharField(max_length=MAX_REASON, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}))
-    # Made once for each dialog, so that its form grants once however often it arrives.
-    reference = forms.CharField(max_length=40, initial=lambda: f"console-{new_ulid()}", widget=forms.HiddenInput)
+    def summed(amounts: list[int], kind: str) -> SafeString:
+        since = f"{days[0][0]}T00:00:00Z"
+        which = {"kind__exact": kind, "client__id__exact": client.pk, "created_after": since}
+        return list_link("billing_ledgerentry", f"{sum(amounts):,}", **which)
 
-    def get_before_template_context(self, request: HttpRequest, object_id: Any = None) -> dict[str, Any]:
-        return {"client": find(Client, object_id)}
-
-
-class KeyForm(BaseDialogForm):
-    test = forms.BooleanField(
-        label="Test key",
-        required=False,
-        help_text="Its orders are free, and their images small and marked.",
-        widget=UnfoldBooleanSwitchWidget,
-    )
-    days = forms.IntegerField(
-        label="Days until it expires",
-        required=False,
-        min_value=1,
-        max_value=3650,
-        help_text="Empty: it does not expire.",
-        widget=UnfoldAdminIntegerFieldWidget,
-    )
+    chart = {
+        "labels": [date_format(day, "j M") for day, _ in days],
+        "datasets": [
+            {"label": "Charged", "data": charged, "backgroundColor": "var(--color-primary-500)"},
+            {"label": "Refunded", "data": refunded, "backgroundColor": "var(--color-green-600)"},
+        ],
+    }
+    return {
+        "figures": [
+            ("Balance", f"{client.balance:,}"),
+            ("Open jobs", f"{client.open_jobs} of {client.max_open_jobs}"),
+            (f"Charged, {len(days)} days", summed(charged, "CHARGE")),
+            (f"Refunded, {len(days)} days", summed(refunded, "REFUND")),
+        ],
+        "days": [(day, f"{sums.charged:,}", f"{sums.refunded:,}") for day, sums in reversed(days)],
+        "moved": any(charged) or any(refunded),
+        "chart": json.dumps(chart),
+        "chart_options": json.dumps(CHART),
+    }
 
 
 class SuspendedFilter(RadioFilter):
@@ -70,51 +88,68 @@ class SuspendedFilter(RadioFilter):
 
 
 @admin.register(Client)
-class ClientAdmin(ModelAdmin):
-    list_display = ["name", "status", "balance", "jobs", "created_at"]
+class ClientAdmin(MoneyActions, KeyActions, ShopifyActions):
+    paginator = CappedPaginator
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    list_per_page = 50
+    list_display = ["name", "id", "status", "balance", "jobs", "created_at"]
     list_filter = [SuspendedFilter]
     list_filter_submit = True
-    search_fields = ["name", "id__exact"]
-    search_help_text = "Name or number"
-    ordering = ["name", "pk"]
+    sortable_by = ()
+    ordering = ["-pk"]
+    # For the search to be offered; `get_search_results` says what is found.
+    search_fields = ["name", "id"]
+    search_help_text = "Number, or the beginning of the name"
+    change_form_outer_before_template = "admin/billing/client.html"
     fieldsets = [
-        (None, {"fields": ["name", "status", "balance", "open_jobs", "created_at", "more"]}),
-        ("Limits", {"fields": ["max_open_jobs", "jobs_per_minute", "storage_prefixes", "retention_days"]}),
+        (None, {"fields": ["name", "status", "created_at", "more"]}),
+        ("Limits", {"fields": LIMITS}),
+        ("Storage", {"fields": STORAGE}),
     ]
-    add_fieldsets = [
-        (None, {"fields": ["name", "max_open_jobs", "jobs_per_minute", "storage_prefixes", "retention_days"]})
+    add_fieldsets = [(None, {"fields": ["name"]}), ("Limits", {"fields": LIMITS}), ("Storage", {"fields": STORAGE})]
+    readonly_fields = ["status", "created_at", "more"]
+    inlines = [ApiKeyInline, ShopInline]
+    actions_detail = [
+        *("grant", "adjust", "make_key", "set_shopify_secret", "add_shop", "remove_shop"),
+        *("suspend", "lift_suspension"),
     ]
-    readonly_fields = ["status", "balance", "open_jobs", "created_at", "more"]
-    inlines = [ApiKeyInline]
-    actions_detail = ["grant", "make_key", "suspend", "lift_suspension"]
 
     @display(description="Status")
     def status(self, client: Client) -> SafeString:
         return label("active" if client.suspended_at is None else "suspended", STATUS_COLOURS)
 
-    @display(description="Open jobs", ordering="open_jobs")
+    @display(description="Open jobs")
     def jobs(self, client: Client) -> str:
         return f"{client.open_jobs} of {client.max_open_jobs}"
 
     @display(description="See also")
     def more(self, client: Client) -> SafeString:
         return format_html(
-            "{} · {} · {}",
+            "{} · {} · {} · {}",
             list_link("workflows_job", "Jobs", client__id__exact=client.pk),
             list_link("billing_ledgerentry", "Ledger entries", client__id__exact=client.pk),
             list_link("requestlog_requestlog", "Request logs", client_id=client.pk),
+            list_link("workflows_webhookendpoint", "Webhook endpoints", client__id__exact=client.pk),
         )
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         # The ledger outlives its clients.
         return False
 
-    # Methods, because unfold's system check would look a permission's name up in a database that need not be there yet.
-    def has_grant_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
-        return request.user.has_perm("billing.add_ledgerentry")
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return any(request.user.has_perm(f"billing.{right}") for right in RIGHTS)
 
-    def has_make_key_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
-        return request.user.has_perm("billing.add_apikey")
+    # A method, as all of them: unfold's system check would look a permission's name up in a database that need not be
+    # there yet.
+    def has_suspend_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return request.user.has_perm("billing.suspend_client")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Client | None = None) -> list[str]:
+        # Whoever may add a client names it.
+        barred = [right for right in RIGHTS if not request.user.has_perm(f"billing.{right}")]
+        fields = [field for right in barred for field in RIGHTS[right] if obj or field != "name"]
+        return [*self.readonly_fields, *fields]
 
     def get_inlines(self, request: HttpRequest, obj: Client | None) -> list[type[RecordInline]]:
         return self.inlines if obj else []
@@ -134,58 +169,29 @@ class ClientAdmin(ModelAdmin):
         obj.save(update_fields=form.changed_data if change else None)
 
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[UnfoldAction]:
-        hidden = self.suspend if find(Client, object_id).suspended_at else self.lift_suspension
-        return [offered for offered in super().get_actions_detail(request, object_id) if offered.method != hidden]
+        # Those of Shopify are offered where its secret and shops are.
+        hidden = [self.set_shopify_secret, self.add_shop, self.remove_shop]
+        hidden.append(self.suspend if find(Client, object_id).suspended_at else self.lift_suspension)
+        return [offered for offered in super().get_actions_detail(request, object_id) if offered.method not in hidden]
 
-    @action(
-        description="Grant credits",
-        icon="add_card",
-        variant=ActionVariant.PRIMARY,
-        permissions=["grant"],
-        dialog={"title": "Grant credits", "form_class": GrantForm, "form_submit_text": "Grant"},
-    )
-    def grant(self, request: HttpRequest, form: GrantForm, object_id: str) -> HttpResponse:
-        client, wanted = find(Client, object_id), form.cleaned_data
-        again = client.ledger_entries.filter(kind=LedgerEntry.Kind.GRANT, reference=wanted["reference"]).exists()
-        try:
-            entry = ledger.grant(
-                client_id=client.pk,
-                credits=wanted["credits"],
-                reason=wanted["reason"],
-                reference=wanted["reference"],
-                actor=request.user.get_username(),
-            )
-        except DomainError as error:
-            messages.error(request, str(error))
-        else:
-            if not again:
-                self.log_change(request, client, f"Granted {entry.amount} credits: {entry.reason}")
-                messages.success(request, f"Granted {entry.amount} credits; the balance is {entry.balance_after}.")
-        return close_dialog("billing_client", client.pk)
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Client], search_term: str
+    ) -> tuple[QuerySet[Client], bool]:
+        term = search_term.strip()
+        found = Q(name__istartswith=term)
+        if re.fullmatch(r"[0-9]{1,18}", term):
+            found |= Q(pk=int(term))
+        return queryset.filter(found) if term else queryset, False
 
-    @action(
-        description="Make API key",
-        icon="key",
-        permissions=["make_key"],
-        dialog={
-            "title": "Make an API key",
-            "description": "Its secret is shown once, on the page that follows, and cannot be had again.",
-            "form_class": KeyForm,
-            "form_submit_text": "Make key",
-        },
-    )
-    def make_key(self, request: HttpRequest, form: KeyForm, object_id: str) -> HttpResponse:
-        client, days = find(Client, object_id), form.cleaned_data["days"]
-        expires_at = timezone.now() + timedelta(days=days) if days else None
-        key, secret = keys.create_key(client=client, test=form.cleaned_data["test"], expires_at=expires_at)
-        self.log_change(request, client, f"Made the API key {key}")
-        messages.success(request, f"The new API key, shown this once: {secret}")
-        return close_dialog("billing_client", client.pk)
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
+        if client := kwargs.get("obj"):
+            context |= {**standing(client), "shopify": self.shopify(request, client)}
+        return super().render_change_form(request, context, **kwargs)
 
     @action(
         description="Suspend",
         icon="block",
-        permissions=["change"],
+        permissions=["suspend"],
         dialog={
             "title": "Suspend this client",
             "description": "Its orders are refused from the next request on. Jobs that are open run to their end.",
@@ -202,7 +208,7 @@ class ClientAdmin(ModelAdmin):
     @action(
         description="Lift suspension",
         icon="check_circle",
-        permissions=["change"],
+        permissions=["suspend"],
         dialog={
             "title": "Lift the suspension",
             "description": "Its orders are accepted again from the next request on.",

@@ -20,8 +20,8 @@ class PriceForm(forms.ModelForm):
 class PriceAdmin(ModelAdmin):
     form = PriceForm
     list_display = ["workflow", "any_model", "any_size", "credits"]
-    search_fields = ["workflow", "model", "pixel_class"]
-    search_help_text = "Workflow, model or pixel class"
+    search_fields = ["workflow__istartswith", "model__istartswith", "pixel_class__iexact"]
+    search_help_text = "Beginning of the workflow or model, or pixel class"
 
     @display(description="Model", ordering="model")
     def any_model(self, price: Price) -> str:

@@ -31,7 +31,10 @@ def test_one_dialog_sent_twice_grants_once(db, shop: Shop):
     browser.post(path, sent)
     assert [entry.amount for entry in grants(shop)] == [25]
     assert LogEntry.objects.count() == 1
-    assert messages(browser) == ["Granted 25 credits; the balance is 125."]
+    assert messages(browser) == [
+        "Granted 25 credits; the balance is 125.",
+        "Granted 25 credits before, and not a second time; the balance was 125 then.",
+    ]
 
 
 def test_two_dialogs_grant_twice(db, shop: Shop):

@@ -1,10 +1,10 @@
-"""The ledger and the prices in the staff console."""
+"""The ledger in the staff console."""
 
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from billing import ledger
-from billing.models import LedgerEntry, Price
+from billing.models import LedgerEntry
 from tests.conftest import Shop
 from tests.console import HOSTILE, fail, order, signed_in
 
@@ -54,13 +54,3 @@ def test_the_list_costs_the_same_for_one_client_and_for_many(db, shop: Shop):
         for number in range(5):
             order(Shop.make(name=f"Shop {number}").client)
     assert counts[0] == counts[1] <= 6
-
-
-def test_a_price_is_set_for_any_model_and_any_size_once(db):
-    browser = signed_in()
-    sent = {"workflow": "extract", "model": "", "pixel_class": "2K", "credits": "9"}
-    assert browser.post("/admin/billing/price/add/", sent).status_code == 302
-    assert Price.objects.get(workflow="extract", pixel_class="2K").model is None
-    assert browser.post("/admin/billing/price/add/", sent).status_code == 200
-    assert browser.post("/admin/billing/price/add/", {**sent, "pixel_class": "1K", "credits": "-1"}).status_code == 200
-    assert Price.objects.filter(workflow="extract").count() == 2

@@ -92,6 +92,7 @@ BREAKS: dict[str, Callable[[Client], None]] = {
     "ledger_one_refund": entry_twice(amount=1, after=1, kind="REFUND", reference="j"),
     "ledger_charge_and_refund_have_reference": lambda client: enter(client, seq=2, amount=-1, after=99, kind="CHARGE"),
     "ledger_grant_reference_once": entry_twice(amount=1, after=1, reference="invoice 1"),
+    "ledger_adjustment_reference_once": entry_twice(amount=-1, after=1, kind="ADJUSTMENT", reference="ticket 1"),
     "ledger_staff_entries_have_reason": lambda client: enter(client, seq=2, amount=1, after=101, reason=""),
     "configuration_one_row": lambda client: (
         sql("INSERT INTO billing_configuration (id, version) VALUES (2, 1)") and None

@@ -141,6 +141,9 @@ def test_entries_are_found_by_kind_and_by_what_they_are_for(db):
     assert seqs(shop, reference=job, kind="REFUND") == [4]
     assert seqs(shop, reference="none") == []
     assert seqs(Shop.make(), reference=job) == []
+    ledger.adjust(client_id=shop.client.pk, credits=-1, reason="Counted twice", reference="2041")
+    assert seqs(shop, reference="2041") == [9, 8]
+    assert seqs(shop, reference="2041", kind="ADJUSTMENT") == [9]
 
 
 def test_the_range_goes_by_the_entries_time_wherever_they_stand_in_the_chain(db):

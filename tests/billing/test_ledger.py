@@ -8,8 +8,10 @@ from django.db import transaction
 
 from billing import ledger
 from billing.errors import (
+    BadAdjustment,
     BadAmount,
     BadText,
+    BalanceTooLow,
     BillingError,
     ClientSuspended,
     InsufficientCredits,
@@ -141,6 +143,75 @@ def test_texts_that_no_entry_can_hold_are_refused_in_words(db, shop: Shop, texts
     assert caught.value.code != "error"
     assert shop.balance == 100
     assert len(chain(shop.client)) == 1
+
+
+@pytest.mark.parametrize("credits", [7, -7, -100])
+def test_an_adjustment_moves_the_balance_either_way_and_says_who_why_and_what_for(db, shop: Shop, credits: int):
+    entry = ledger.adjust(client_id=shop.client.pk, credits=credits, reason="twice", reference="T-1", actor="ann")
+    assert (entry.kind, entry.amount, entry.balance_after, entry.seq) == ("ADJUSTMENT", credits, 100 + credits, 2)
+    assert (entry.reason, entry.reference, entry.actor) == ("twice", "T-1", "ann")
+    assert shop.balance == 100 + credits
+    books_are_right(shop.client)
+
+
+def test_an_adjustment_never_takes_more_than_there_is(db, shop: Shop):
+    with pytest.raises(BalanceTooLow, match="101 credits cannot be taken off a balance of 100"):
+        ledger.adjust(client_id=shop.client.pk, credits=-101, reason="r")
+    assert (shop.balance, len(chain(shop.client))) == (100, 1)
+
+
+@pytest.mark.parametrize("credits", [0, MAX_AMOUNT + 1, -MAX_AMOUNT - 1, 10**30, -(10**30)])
+def test_amounts_that_no_balance_is_adjusted_by_are_refused(db, shop: Shop, credits: int):
+    with pytest.raises(BadAdjustment):
+        ledger.adjust(client_id=shop.client.pk, credits=credits, reason="r")
+    assert (shop.balance, len(chain(shop.client))) == (100, 1)
+
+
+@pytest.mark.parametrize("credits", [1, -1])
+def test_an_adjustment_needs_a_client_and_a_reason(db, shop: Shop, credits: int):
+    with pytest.raises(UnknownClient):
+        ledger.adjust(client_id=10**9, credits=credits, reason="r", reference="T-1")
+    with pytest.raises(ReasonRequired):
+        ledger.adjust(client_id=shop.client.pk, credits=credits, reason=" ")
+    assert (shop.balance, LedgerEntry.objects.count()) == (100, 1)
+
+
+def test_the_same_reference_adjusts_once_even_where_no_second_time_would_fit(db, shop: Shop):
+    first = ledger.adjust(client_id=shop.client.pk, credits=-60, reason="counted twice", reference="T-1")
+    again = ledger.adjust(client_id=shop.client.pk, credits=-60, reason="told twice", reference="T-1")
+    assert again == first
+    for credits in (-61, -30, 60):
+        with pytest.raises(ReferenceTaken, match="T-1 already stands for an adjustment of -60 credits"):
+            ledger.adjust(client_id=shop.client.pk, credits=credits, reason="r", reference="T-1")
+    assert (shop.balance, len(chain(shop.client))) == (40, 2)
+
+
+def test_a_grant_and_an_adjustment_may_have_one_reference(db, shop: Shop):
+    ledger.grant(client_id=shop.client.pk, credits=5, reason="r", reference="T-1")
+    ledger.adjust(client_id=shop.client.pk, credits=5, reason="r", reference="T-1")
+    assert shop.balance == 110
+
+
+@pytest.mark.parametrize("credits", [-60, 60])
+def test_eight_threads_with_one_reference_adjust_once(own_database, shop: Shop, credits: int):
+    entries = together(
+        *[lambda: ledger.adjust(client_id=shop.client.pk, credits=credits, reason="r", reference="T-1")] * 8
+    )
+    assert {type(entry) for entry in entries} == {LedgerEntry}, entries
+    assert len({entry.pk for entry in entries}) == 1
+    assert shop.balance == 100 + credits
+    books_are_right(shop.client)
+
+
+def test_of_adjustments_at_once_only_those_that_the_balance_bears_are_made(own_database, shop: Shop):
+    results = together(*[lambda: ledger.adjust(client_id=shop.client.pk, credits=-60, reason="r")] * 6)
+    kinds = Counter(type(result) for result in results)
+    assert kinds == {LedgerEntry: 1, BalanceTooLow: 5}
+    assert {str(result) for result in results if isinstance(result, BalanceTooLow)} == {
+        "60 credits cannot be taken off a balance of 40: it never goes below zero."
+    }
+    assert shop.balance == 40
+    books_are_right(shop.client)
 
 
 def test_a_charge_takes_credits_and_counts_the_job_as_open(db, shop: Shop):

@@ -19,7 +19,17 @@ from unfold.widgets import (
 )
 
 from billing.models import Client
-from studio_gateway.admin import RecordAdmin, RecordInline, close_dialog, find, label, link, list_link, readable
+from studio_gateway.admin import (
+    RecordAdmin,
+    RecordInline,
+    close_dialog,
+    find,
+    label,
+    link,
+    list_link,
+    readable,
+    show_secret,
+)
 from studio_gateway.errors import DomainError
 from workflows.errors import BadWebhookURL
 from workflows.webhooks import deliveries, endpoints
@@ -142,8 +152,7 @@ class WebhookEndpointAdmin(RecordAdmin):
             messages.error(request, str(error))
             return close_dialog("workflows_webhookendpoint")
         self.log_addition(request, endpoint, "Made")
-        messages.success(request, f"The new endpoint's secret, shown this once: {secret}")
-        return close_dialog("workflows_webhookendpoint", endpoint.pk)
+        return self._show(request, endpoint, secret, note="It signs from the first delivery on.")
 
     @action(
         description="Change",
@@ -178,10 +187,14 @@ class WebhookEndpointAdmin(RecordAdmin):
         },
     )
     def rotate(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
-        def rotated(**which: Any) -> str:
-            return f"The new secret, shown this once: {endpoints.rotate_secret(**which)[1]}"
-
-        return self._act(request, object_id, "Rotated its secret", rotated)
+        endpoint = find(WebhookEndpoint, object_id)
+        try:
+            _, secret = endpoints.rotate_secret(client=endpoint.client, endpoint_id=endpoint.pk)
+        except DomainError as error:
+            messages.error(request, str(error))
+            return close_dialog("workflows_webhookendpoint", endpoint.pk)
+        self.log_change(request, endpoint, "Rotated its secret")
+        return self._show(request, endpoint, secret, note="It signs from now on, and for a day the old one signs too.")
 
     @action(
         description="Enable",
@@ -225,16 +238,26 @@ class WebhookEndpointAdmin(RecordAdmin):
     def remove(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
         return self._act(request, object_id, "Deleted", lambda **which: endpoints.delete(**which, by="Staff"))
 
+    def _show(self, request: HttpRequest, endpoint: WebhookEndpoint, secret: str, *, note: str) -> HttpResponse:
+        return show_secret(
+            request,
+            title="A new webhook secret",
+            what=f"Secret of {endpoint.url}",
+            secret=secret,
+            note=note,
+            page="workflows_webhookendpoint",
+            pk=endpoint.pk,
+        )
+
     def _act(self, request: HttpRequest, object_id: str, done: str, call: Callable[..., Any]) -> HttpResponse:
-        """Do what a dialog asked for; a text that comes of it is shown."""
         endpoint = find(WebhookEndpoint, object_id)
         try:
-            said = call(client=endpoint.client, endpoint_id=endpoint.pk)
+            call(client=endpoint.client, endpoint_id=endpoint.pk)
         except DomainError as error:
             messages.error(request, str(error))
         else:
             self.log_change(request, endpoint, done)
-            messages.success(request, said if isinstance(said, str) else f"{done}.")
+            messages.success(request, f"{done}.")
         return close_dialog("workflows_webhookendpoint", endpoint.pk)
 
 

@@ -1,5 +1,5 @@
 // A dialog's form is sent once: htmx would send a second click after the first. What came back with errors, and so
-// without the page to go to, may be sent again.
+// without a page to go to or to show, may be sent again.
 document.addEventListener("htmx:beforeRequest", (event) => {
     if (event.target.dataset.sent) {
         event.preventDefault();
@@ -8,7 +8,8 @@ document.addEventListener("htmx:beforeRequest", (event) => {
     }
 });
 document.addEventListener("htmx:afterRequest", (event) => {
-    if (!event.detail.xhr.getResponseHeader("HX-Redirect")) {
+    const answer = event.detail.xhr;
+    if (!answer.getResponseHeader("HX-Redirect") && !answer.getResponseHeader("HX-Retarget")) {
         delete event.target.dataset.sent;
     }
 });
