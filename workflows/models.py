@@ -267,10 +267,11 @@ class Job(models.Model):
             models.Index(name="job_by_client", fields=["client", "-id"]),
             # The job page's and the API's reader: how a job was run again.
             models.Index(name="job_reruns", fields=["rerun_of", "id"], condition=Q(rerun_of__isnull=False)),
-            # The readers of these are the console's lists, newest first: of a workflow, of failures, of one failure
-            # code, of a model, of a brand.
+            # The readers of these are the console's lists, newest first: of a workflow, of failures, of one client's
+            # failures, of one failure code, of a model, of a brand.
             models.Index("workflow", F("id").desc(), name="job_by_workflow"),
             models.Index(F("id").desc(), name="job_failures", condition=Q(status="FAILURE")),
+            models.Index("client", F("id").desc(), name="job_failures_of_client", condition=Q(status="FAILURE")),
             models.Index("error_code", F("id").desc(), name="job_by_error_code", condition=~Q(error_code="")),
             models.Index(MODEL, F("id").desc(), name="job_by_model"),
             models.Index(BRAND, F("id").desc(), name="job_by_brand", condition=HAS_BRAND),
