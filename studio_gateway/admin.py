@@ -40,10 +40,10 @@ READABLE_DEPTH = 6
 
 
 class CappedPaginator(Paginator):
-    """Counts rows to `cap` and no further, so that a list costs the same at a million rows as at ten thousand."""
+    """Counts rows to `cap` and no further, so that a list costs the same at a million rows as at two thousand."""
 
     object_list: QuerySet[Any]
-    cap = 10_000
+    cap = 2000
     template_name = "admin/capped_pagination.html"
 
     @cached_property

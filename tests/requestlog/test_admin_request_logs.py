@@ -75,4 +75,4 @@ def test_the_list_costs_the_same_for_one_row_and_for_many(db, django_assert_max_
     assert len(answer.context["cl"].result_list) == 50
     counts = [q["sql"] for q in queries.captured_queries if "COUNT(" in q["sql"]]
     assert counts
-    assert all("LIMIT 10000" in sql for sql in counts)
+    assert all("LIMIT 2000" in sql for sql in counts)

@@ -12,6 +12,7 @@ import statistics
 import time
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 import django
 
@@ -55,7 +56,7 @@ def pages() -> list[str]:
         "/admin/",
         *listed(
             "workflows/job",
-            {"p": 150},
+            {"p": 40},
             *({"status__exact": status} for status in Job.Status),
             *({"workflow": workflow} for workflow in ("extract", "background-generator", "gone")),
             *clients,
@@ -89,7 +90,7 @@ def pages() -> list[str]:
         f"/admin/billing/client/{usual.pk}/change/",
         *listed(
             "billing/ledgerentry",
-            {"p": 150},
+            {"p": 40},
             *({"kind__exact": kind} for kind in LedgerEntry.Kind),
             *clients,
             *({"kind__exact": kind, **clients[0]} for kind in LedgerEntry.Kind),
@@ -97,13 +98,16 @@ def pages() -> list[str]:
             day("created", 150),
             {**day("created", 150), **clients[0]},
             {"kind__exact": "REFUND", **day("created", 150)},
-            *({"q": term} for term in (job.pk, job.request_id, job.charge_id, ticket.reference if ticket else "T", "no")),
+            *(
+                {"q": term}
+                for term in (job.pk, job.request_id, job.charge_id, ticket.reference if ticket else "T", "no")
+            ),
         ),
         f"/admin/billing/ledgerentry/{job.charge_id}/change/",
         *listed("billing/apikey", {"q": "sk_1"}, {"q": "maple"}),
         *listed(
             "requestlog/requestlog",
-            {"p": 150},
+            {"p": 40},
             *({"answer": answer} for answer in "245"),
             *({"client_id": client.pk} for client in (huge, usual)),
             {"answer": "4", "client_id": huge.pk},
@@ -142,10 +146,16 @@ def main() -> None:
         get_user_model().objects.create_superuser("measure")
     browser = Browser(headers={"host": "localhost"})
     browser.force_login(get_user_model().objects.get(username="measure"))
+    statements: list[str] = []
+
+    def counted(execute: Any, sql: str, *rest: Any) -> Any:
+        statements.append(sql)
+        return execute(sql, *rest)
+
     slow = 0
     for url in asked.urls or pages():
-        statements: list[str] = []
-        with connection.execute_wrapper(lambda execute, sql, *rest: statements.append(sql) or execute(sql, *rest)):
+        statements.clear()
+        with connection.execute_wrapper(counted):
             answer = browser.get(url)
         assert answer.status_code == 200, (url, answer.status_code)
         took = []
@@ -155,7 +165,9 @@ def main() -> None:
             took.append((time.perf_counter() - begun) * 1000)
         median = statistics.median(took)
         slow += median > GOAL_MS
-        print(f"{median:7.0f} ms {len(statements):3} statements{' SLOW' if median > GOAL_MS else ''}  {url}", flush=True)
+        print(
+            f"{median:7.0f} ms {len(statements):3} statements{' SLOW' if median > GOAL_MS else ''}  {url}", flush=True
+        )
     print(f"{slow} over {GOAL_MS} ms")
 
 
