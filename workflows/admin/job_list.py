@@ -35,16 +35,13 @@ class JobList(BulkActions, Export, RecordAdmin):
     list_display = [
         "id",
         "thumbnail",
-        "badge",
+        "state",
         "client",
         "workflow",
         "name",
-        "cost",
-        "credits_refunded",
+        "credits",
         "accepted",
         "ended",
-        "attempts",
-        "failure",
     ]
     list_filter = [
         ("status", ChoicesRadioFilter),
@@ -57,7 +54,7 @@ class JobList(BulkActions, Export, RecordAdmin):
     ]
     list_select_related = ["client"]
     ulid_fields = ("id", "request_id", "rerun_of")
-    search_help_text = "Job id, request id, idempotency key, or how a display name begins"
+    search_help_text = "Job, request, idempotency key or name"
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return JobChangeList
@@ -78,6 +75,11 @@ class JobList(BulkActions, Export, RecordAdmin):
     def badge(self, job: Job) -> SafeString:
         return label(job.status, STATUS_COLOURS)
 
+    @display(description="Status")
+    def state(self, job: Job) -> SafeString:
+        why = self.failure(job)
+        return format_html('{}<div class="why">{}</div>', self.badge(job), why) if why else self.badge(job)
+
     @display(description="Name")
     def name(self, job: Job) -> str | None:
         return job.display_name or None  # type: ignore[attr-defined]
@@ -94,13 +96,9 @@ class JobList(BulkActions, Export, RecordAdmin):
         same_day = job.ended_at.date() == job.accepted_at.date()
         return f"{job.ended_at:%H:%M:%S}" if same_day else f"{job.ended_at:%Y-%m-%d %H:%M:%S}"
 
-    @display(description="Cost")
-    def cost(self, job: Job) -> int:
-        return job.credits_cost
-
-    @display(description="Refunded")
-    def credits_refunded(self, job: Job) -> int | None:
-        return None if job.refund_id is None else job.credits_cost
+    @display(description="Credits")
+    def credits(self, job: Job) -> str:
+        return str(job.credits_cost) if job.refund_id is None else f"{job.credits_cost}, refunded"
 
     @display(description="Attempts")
     def attempts(self, job: Job) -> str:
