@@ -82,8 +82,9 @@ class TimeFilter(admin.ListFilter):
     def _moment(self, request: HttpRequest, text: str) -> datetime:
         try:
             moment = parse_datetime(text)
-            assert moment is not None
-            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-        except (AssertionError, ValueError, OverflowError) as error:
-            messages.error(request, f"{text[:40]} is not a time like 2026-11-22T10:00:00Z.")
-            raise IncorrectLookupParameters from error
+            if moment is not None:
+                return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, OverflowError):
+            pass  # it looks like a time, and there is none such
+        messages.error(request, f"{text[:40]} is not a time like 2026-11-22T10:00:00Z.")
+        raise IncorrectLookupParameters

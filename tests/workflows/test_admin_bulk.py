@@ -8,6 +8,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 
 from billing.models import LedgerEntry
+from studio_gateway.ids import new_ulid
 from tests.conftest import Shop
 from tests.console import HOSTILE, fail, messages, order, signed_in, succeed
 from tests.helpers import books_are_right, flood, sql, together
@@ -106,6 +107,17 @@ def test_nothing_moves_without_a_reason_or_by_a_get(db, shop: Shop):
     browser.get(PATH, sent)
     assert shop.balance == 97
     assert not LogEntry.objects.exists()
+
+
+def test_what_is_no_job_is_left_out_or_named(db, shop: Shop):
+    job, browser, none = succeed(order(shop.client)), signed_in(), new_ulid()
+    sent = {"action": REFUND, "_selected_action": ["x", none, job.pk], "confirmed": "yes", "reason": "x"}
+    assert browser.post(PATH, sent).status_code == 302
+    assert messages(browser) == [
+        "1 job was refunded: 3 credits in all.",
+        f"Skipped 1. 1: There is no job {none}. ({none}).",
+    ]
+    assert shop.balance == 100
 
 
 def test_what_a_filter_no_longer_selects_is_done_and_told_all_the_same(db, shop: Shop):

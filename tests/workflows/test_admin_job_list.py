@@ -164,7 +164,7 @@ def test_the_list_takes_as_many_statements_for_two_jobs_as_for_sixty(db, shop: S
     assert max(counts) <= 8
 
 
-def test_specs_and_summaries_are_not_read_for_the_list(db, shop: Shop):
+def test_specs_summaries_and_further_outputs_are_not_read_for_the_list(db, shop: Shop):
     succeed(order(shop.client, spec={"display_name": "n" * 1000}))
     browser = signed_in()
     with CaptureQueriesContext(connection) as queries:
@@ -174,3 +174,6 @@ def test_specs_and_summaries_are_not_read_for_the_list(db, shop: Shop):
     read = [query["sql"] for query in queries if '"workflows_job"."id",' in query["sql"]]
     assert read
     assert not any('"spec",' in statement or '"summary"' in statement for statement in read)
+    outputs = [query["sql"] for query in queries if 'FROM "workflows_output"' in query["sql"]]
+    assert len(outputs) == 1
+    assert '"position" = 0' in outputs[0]

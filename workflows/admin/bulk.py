@@ -17,6 +17,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 
 from billing.allowances import spent_today
 from billing.models import MAX_REASON
+from studio_gateway.admin import ULID
 from studio_gateway.errors import DomainError
 from workflows import jobs
 from workflows.admin.rights import allowance_of, may_refund
@@ -141,7 +142,9 @@ class BulkActions(ModelAdmin):
         confirmed = "confirmed" in request.POST
         form = act.form(request.POST if confirmed else None)
         if confirmed:
-            ids = list(dict.fromkeys(request.POST.getlist(ACTION_CHECKBOX_NAME)))
+            ids = [
+                job_id for job_id in dict.fromkeys(request.POST.getlist(ACTION_CHECKBOX_NAME)) if ULID.fullmatch(job_id)
+            ]
         else:
             ids = list(selected.order_by("-pk").values_list("pk", flat=True)[: MOST + 1])
         if len(ids) > MOST:
