@@ -105,7 +105,7 @@ class RecordAdmin(ReadOnly, ModelAdmin):
         found = set(each[0].union(*each[1:])) if each else set()
         return queryset.filter(pk__in=found), False
 
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
         # What PostgreSQL cannot hold, it cannot be asked for.
         return is_storable(str(value)) and super().lookup_allowed(lookup, value, request)
 

@@ -20,7 +20,7 @@ from billing.models import MAX_REASON
 from studio_gateway.admin import ULID
 from studio_gateway.errors import DomainError
 from workflows import jobs
-from workflows.admin.rights import allowance_of, may_refund
+from workflows.admin.rights import allowance_of
 from workflows.models import Job
 
 # How many jobs are taken at once. They are done while the browser waits, some ten milliseconds each.
@@ -121,13 +121,9 @@ RUN_AGAIN = Act(
 
 
 class BulkActions(ModelAdmin):
+    """Acts on the jobs that are selected in the list; who may is said where they act on one (`JobActions`)."""
+
     actions = ["refund_selected", "run_selected_again"]
-
-    def has_refund_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
-        return may_refund(request.user)
-
-    def has_run_again_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
-        return request.user.has_perm("workflows.run_again_job")
 
     @action(description="Refund", permissions=["refund"])
     def refund_selected(self, request: HttpRequest, queryset: QuerySet[Job]) -> HttpResponse | None:

@@ -100,10 +100,6 @@ class JobList(BulkActions, Export, RecordAdmin):
     def credits(self, job: Job) -> str:
         return str(job.credits_cost) if job.refund_id is None else f"{job.credits_cost}, refunded"
 
-    @display(description="Attempts")
-    def attempts(self, job: Job) -> str:
-        return f"{job.attempt} of {job.max_attempts}"
-
     @display(description="Error")
     def failure(self, job: Job) -> SafeString | None:
         return code(job.error_code) if job.error_code else None
