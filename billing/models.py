@@ -260,6 +260,12 @@ class LedgerEntry(models.Model):
         indexes = [
             # The reader of the API's sums, and where its lists find a time; without a look at the rows.
             models.Index(name="ledger_by_client_and_time", fields=["client", "created_at"], include=["kind", "amount"]),
+            # The console's lists of what is no order's charge, newest first.
+            models.Index(name="ledger_by_kind", fields=["kind", "-id"], condition=~Q(kind="CHARGE")),
+            # The console's search for what staff gave as a reference, whosever it is.
+            models.Index(
+                name="ledger_by_staff_reference", fields=["reference"], condition=Q(kind__in=["GRANT", "ADJUSTMENT"])
+            ),
             # The reader of what somebody has refunded today.
             models.Index(
                 name="ledger_refunds_by_actor",

@@ -37,6 +37,9 @@ class RequestLog(models.Model):
         indexes = [
             # The admin's page of one client's requests, newest first.
             models.Index(name="request_logs_by_client", fields=["client_id", "request_id"]),
+            # The console's lists of what was refused, and of what went wrong here, newest first.
+            models.Index(name="request_logs_refused", fields=["-request_id"], condition=Q(status__range=(400, 499))),
+            models.Index(name="request_logs_broken", fields=["-request_id"], condition=Q(status__range=(500, 599))),
             # The job page's way to the exchange that ordered it.
             models.Index(name="request_logs_by_job", fields=["job_id"], condition=~Q(job_id="")),
         ]

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import django_q.admin  # noqa: F401 — registers what is unregistered below
@@ -12,7 +13,7 @@ from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.core.paginator import Paginator
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -23,6 +24,8 @@ from django_q.models import Failure, OrmQ, Schedule, Success
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from studio_gateway.text import is_storable
+
 # django-q2 can resubmit a task from its own pages, past the till.
 for task_model in (Failure, OrmQ, Schedule, Success):
     if admin.site.is_registered(task_model):
@@ -30,20 +33,23 @@ for task_model in (Failure, OrmQ, Schedule, Success):
 
 M = TypeVar("M", bound=Model)
 ULID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}", re.IGNORECASE)
+# How many rows a search finds.
+FOUND = 1000
 # How deep a client's JSON is laid out as text; below that it is printed as JSON. Each level costs Python stack.
 READABLE_DEPTH = 6
 
 
 class CappedPaginator(Paginator):
-    """Counts rows to `cap` and no further, so that a list costs the same at a million rows as at ten thousand."""
+    """Counts rows to `cap` and no further, so that a list costs the same at a million rows as at two thousand."""
 
     object_list: QuerySet[Any]
-    cap = 10_000
+    cap = 2000
     template_name = "admin/capped_pagination.html"
 
     @cached_property
     def count(self) -> int:
-        return self.object_list.order_by()[: self.cap].count()
+        # In the list's order, whose index is read: in none at all PostgreSQL may look through the whole table.
+        return self.object_list.values("pk")[: self.cap].count()
 
     @property
     def capped(self) -> bool:
@@ -66,32 +72,42 @@ class ReadOnly:
 class RecordAdmin(ReadOnly, ModelAdmin):
     """A table that grows for ever, whose rows staff read.
 
-    It is never counted in full, sorts by its primary key alone, and looks ULIDs up in `ulid_fields`, each by its index:
-    an OR with any text would make that a scan.
+    It is never counted in full, sorts by its primary key alone, and is searched only by what has an index.
     """
 
     paginator = CappedPaginator
-    ordering = ["-pk"]
+    ordering: Sequence[str] = ["-pk"]
     sortable_by: tuple[str, ...] = ()
     list_per_page = 50
     list_filter_submit = True
+    list_fullwidth = True
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
-    ulid_fields: tuple[str, ...] = ()
+    # Shows the field to search in; `searches` says what is found.
+    search_fields: Sequence[str] = ["pk"]
+    ulid_fields: tuple[str, ...] = ("pk",)
 
-    def has_ulid(self, ulid: str) -> Q:
-        found = Q()
-        for field in self.ulid_fields:
-            found |= Q(**{field: ulid})
-        return found
+    def searches(self, rows: QuerySet[Any], term: str) -> list[QuerySet[Any]]:
+        """Return what `term` may stand for: rows that one index finds, each."""
+        return self.with_ulid(rows, term)
+
+    def with_ulid(self, rows: QuerySet[Any], term: str) -> list[QuerySet[Any]]:
+        return [rows.filter(**{field: term.upper()}) for field in self.ulid_fields] if ULID.fullmatch(term) else []
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         term = search_term.strip()
-        if ULID.fullmatch(term):
-            return queryset.filter(self.has_ulid(term.upper())), False
-        return super().get_search_results(request, queryset, search_term)
+        if not term:
+            return queryset, False
+        # One by one and before the list is read: an OR of them, with the list's order, could become a scan.
+        each = [rows.values_list("pk", flat=True)[:FOUND] for rows in self.searches(queryset, term)]
+        found = set(each[0].union(*each[1:])) if each else set()
+        return queryset.filter(pk__in=found), False
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+        # What PostgreSQL cannot hold, it cannot be asked for.
+        return is_storable(str(value)) and super().lookup_allowed(lookup, value, request)
 
 
 class RecordInline(ReadOnly, TabularInline):

@@ -1,11 +1,15 @@
 """ULIDs: 26 characters, ordered by time, made in the application."""
 
-from datetime import datetime
+import math
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import models
 from django.urls.converters import StringConverter
 from ulid import ULID
+
+# Ids are made before their row, by clocks other than the database's.
+SKEW = timedelta(minutes=10)
 
 
 def new_ulid() -> str:
@@ -15,6 +19,13 @@ def new_ulid() -> str:
 def last_ulid(moment: datetime) -> str:
     """Return what no ULID made up to this millisecond is above."""
     return f"{str(ULID.from_datetime(moment))[:10]}{'Z' * 16}"
+
+
+def first_ulid(moment: datetime, skew: timedelta) -> str:
+    """Return the smallest ULID that is made at `moment`, give or take `skew`."""
+    milliseconds = math.floor(moment.timestamp() * 1000) + skew // timedelta(milliseconds=1)
+    # What is before the first ULID, or after the last, is one of these two.
+    return str(ULID.from_bytes(min(max(milliseconds, 0), 2**48 - 1).to_bytes(6) + bytes(10)))
 
 
 class ULIDField(models.CharField):

@@ -233,6 +233,7 @@ UNFOLD = {
     "STYLES": [
         lambda request: static("studio_gateway/admin.css"),
         lambda request: static("studio_gateway/admin/client.css"),
+        lambda request: static("studio_gateway/admin/job_list.css"),
     ],
     "SCRIPTS": [
         lambda request: static("studio_gateway/admin.js"),

@@ -1,16 +1,15 @@
 """A client's jobs, page by page, newest first."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db.models import Q, TextField
 from django.db.models.functions import Cast, Length
-from ulid import ULID
 
 from billing.models import Client
 from studio_gateway.api.parsers import scalar
+from studio_gateway.ids import SKEW, first_ulid
 from workflows.models import Job
 from workflows.reading import OUTPUTS
 
@@ -20,8 +19,6 @@ from workflows.reading import OUTPUTS
 SEARCHED = 5_000
 # The specs and summaries of a page, which may be a megabyte each, in characters.
 PAGE_SIZE = 2_000_000
-# Ids are made before their row, by clocks other than the database's.
-SKEW = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +51,9 @@ def page(
     if cursor is not None:
         ids = ids.filter(id__lt=cursor)
     if created_after is not None:
-        ids = ids.filter(id__gte=_first_id(created_after, -SKEW))
+        ids = ids.filter(id__gte=first_ulid(created_after, -SKEW))
     if created_before is not None:
-        ids = ids.filter(id__lt=_first_id(created_before, SKEW))
+        ids = ids.filter(id__lt=first_ulid(created_before, SKEW))
     # The last job that is looked at; None where that is the client's last.
     last = ids.values_list("id", flat=True)[SEARCHED - 1 : SEARCHED].first() if wanted else None
     rows = ids.filter(wanted)
@@ -87,12 +84,6 @@ def _wanted(*, status: str | None, workflow: str | None, pilot_brand: str | None
         either = Q(spec__metadata__contains={key: text})
         wanted &= either if isinstance(spelt, str) else either | Q(spec__metadata__contains={key: spelt})
     return wanted
-
-
-def _first_id(moment: datetime, skew: timedelta) -> str:
-    """Return the smallest id that is made at `moment`, give or take `skew`."""
-    milliseconds = math.floor((moment + skew).timestamp() * 1000)
-    return str(ULID.from_bytes(milliseconds.to_bytes(6) + bytes(10)))
 
 
 def _fitting(found: list[tuple[str, int]]) -> list[str]:

@@ -13,6 +13,7 @@ from billing.models import Client, LedgerEntry, raises_configuration_version
 from studio_gateway.ids import ULIDField, new_ulid
 from workflows.engines import formats
 from workflows.engines.base import BUILT_IN, engine_name
+from workflows.finding import BRAND, DISPLAY_NAME, HAS_BRAND, HAS_DISPLAY_NAME, MODEL
 from workflows.webhooks.models import Event, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
 __all__ = [
@@ -266,6 +267,17 @@ class Job(models.Model):
             models.Index(name="job_by_client", fields=["client", "-id"]),
             # The job page's and the API's reader: how a job was run again.
             models.Index(name="job_reruns", fields=["rerun_of", "id"], condition=Q(rerun_of__isnull=False)),
+            # The readers of these are the console's lists, newest first: of a workflow, of failures, of one client's
+            # failures, of one failure code, of a model, of a brand.
+            models.Index("workflow", F("id").desc(), name="job_by_workflow"),
+            models.Index(F("id").desc(), name="job_failures", condition=Q(status="FAILURE")),
+            models.Index("client", F("id").desc(), name="job_failures_of_client", condition=Q(status="FAILURE")),
+            models.Index("error_code", F("id").desc(), name="job_by_error_code", condition=~Q(error_code="")),
+            models.Index(MODEL, F("id").desc(), name="job_by_model"),
+            models.Index(BRAND, F("id").desc(), name="job_by_brand", condition=HAS_BRAND),
+            # Its search: an idempotency key whosever it is, and how a display name begins.
+            models.Index("idempotency_key", name="job_by_idempotency_key", condition=Q(idempotency_key__isnull=False)),
+            models.Index(DISPLAY_NAME, name="job_by_display_name", condition=HAS_DISPLAY_NAME),
             # The reader of estimates: how long the last successes of a workflow took.
             models.Index(name="job_last_successes", fields=["workflow", "-ended_at"], condition=Q(status="SUCCESS")),
             # The pruner's reader: whose files are there still, in the order in which they go.

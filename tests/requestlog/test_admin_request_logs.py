@@ -6,6 +6,7 @@ from requestlog.models import RequestLog
 from studio_gateway.ids import new_ulid
 from tests.conftest import Shop
 from tests.console import HOSTILE, order, signed_in
+from tests.helpers import post
 
 PATH = "/admin/requestlog/requestlog/"
 
@@ -37,6 +38,18 @@ def test_it_is_found_by_its_id_and_by_its_job(db, shop: Shop):
     html = browser.get(f"{PATH}{job.request_id}/change/").content.decode()
     assert f"/admin/workflows/job/{job.pk}/change/" in html
     assert f"/admin/billing/client/{shop.client.pk}/change/" in html
+
+
+def test_the_exchange_is_shown_without_the_secrets_that_were_in_it(db, shop: Shop):
+    other = Shop.make(name="Other")
+    spec = {"scene_type": "podium", "mood": "calm", "metadata": {"pasted": other.key}}
+    order_id = post(shop, "/v1/background-generator?signature=abcdefghij", spec).json()["request_id"]
+    html = signed_in().get(f"{PATH}{order_id}/change/").content.decode()
+    for shown in ("/v1/background-generator", "podium", "202", shop.client.api_keys.get().prefix):
+        assert shown in html
+    for secret in (shop.key[11:], other.key[11:], "abcdefghij"):
+        assert secret not in html
+    assert f"{other.key[:11]}*****" in html
 
 
 def test_a_body_of_json_is_laid_out(db):
@@ -75,4 +88,4 @@ def test_the_list_costs_the_same_for_one_row_and_for_many(db, django_assert_max_
     assert len(answer.context["cl"].result_list) == 50
     counts = [q["sql"] for q in queries.captured_queries if "COUNT(" in q["sql"]]
     assert counts
-    assert all("LIMIT 10000" in sql for sql in counts)
+    assert all("LIMIT 2000" in sql for sql in counts)

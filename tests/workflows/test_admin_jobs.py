@@ -46,11 +46,11 @@ def test_what_clients_send_is_shown_as_text(db, shop: Shop):
     assert browser.get(f"{page(job)}change/").status_code == 200
 
 
-def test_a_job_is_found_by_its_id_its_request_and_its_client(db, shop: Shop):
+def test_a_job_is_found_by_its_id_and_its_request(db, shop: Shop):
     job = order(shop.client)
     order(Shop.make(name="Other").client)
     browser = signed_in()
-    for term in (job.pk, f" {job.request_id.lower()} ", "sho"):
+    for term in (job.pk, f" {job.request_id.lower()} "):
         assert [found.pk for found in browser.get("/admin/workflows/job/", {"q": term}).context["cl"].result_list] == [
             job.pk
         ]
@@ -66,7 +66,7 @@ def test_the_list_costs_the_same_for_one_job_and_for_many(db, shop: Shop, django
     assert len(answer.context["cl"].result_list) == 50
     counts = [q["sql"] for q in queries.captured_queries if "COUNT(" in q["sql"]]
     assert counts
-    assert all("LIMIT 10000" in sql for sql in counts)
+    assert all("LIMIT 2000" in sql for sql in counts)
 
 
 def test_a_workflow_is_switched_off_and_none_is_added_or_deleted(db):

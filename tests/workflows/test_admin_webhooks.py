@@ -39,6 +39,28 @@ def page(row: Any) -> str:
     return f"/admin/workflows/{row._meta.model_name}/{row.pk}/"
 
 
+def test_endpoints_are_found_by_their_state_and_their_client(secret: str):
+    browser = signed_in()
+
+    def found(**parameters: str) -> int:
+        return len(browser.get("/admin/workflows/webhookendpoint/", parameters).context["cl"].result_list)
+
+    for state, change in (
+        ("enabled", "failing_since = NULL"),
+        ("failing", "failing_since = now()"),
+        ("disabled", "disabled_at = now(), disabled_reason = 'x'"),
+        ("deleted", "deleted_at = now(), encrypted_secret = ''"),
+    ):
+        sql(f"UPDATE workflows_webhookendpoint SET {change}")
+        states = ("enabled", "failing", "disabled", "deleted")
+        assert [found(state=each) for each in states] == [each == state for each in states]
+    assert found(q="SHO") == 1
+    assert found(q="hop") == 0
+    delivery = WebhookDelivery.objects.get()
+    for term in (delivery.pk, delivery.event_id):
+        assert browser.get("/admin/workflows/webhookdelivery/", {"q": term}).context["cl"].result_count == 1
+
+
 def test_staff_see_endpoints_and_deliveries_and_no_secret(secret: str):
     browser = signed_in()
     endpoint, delivery = WebhookEndpoint.objects.get(), WebhookDelivery.objects.get()

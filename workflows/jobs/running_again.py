@@ -52,5 +52,6 @@ def why_not_run_again(job: Job) -> str | None:
         return "it is still open"
     if job.erased_at is not None:
         return "it was erased, and with it what was ordered"
-    running = job.reruns.filter(status__in=Job.OPEN).values_list("pk", flat=True).first()
+    # All of them, for there are few: who asks of many jobs has read their reruns along.
+    running = next((rerun.pk for rerun in job.reruns.all() if rerun.status in Job.OPEN), None)
     return running and f"it is being run again, as job {running}"

@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, RadioFilter
@@ -90,14 +90,30 @@ class ChangeEndpointForm(EndpointForm):
         self.initial |= {"url": endpoint.url, "event_types": endpoint.event_types}
 
 
+class EndpointStateFilter(RadioFilter):
+    title = "state"
+    parameter_name = "state"
+    states = {
+        "enabled": Q(disabled_at=None, failing_since=None),
+        "failing": Q(disabled_at=None, failing_since__isnull=False),
+        "disabled": Q(disabled_at__isnull=False, deleted_at=None),
+        "deleted": Q(deleted_at__isnull=False),
+    }
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(state, state.capitalize()) for state in self.states]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[WebhookEndpoint]) -> QuerySet[WebhookEndpoint]:
+        state = self.value()
+        return queryset.filter(self.states[state]) if state in self.states else queryset
+
+
 @admin.register(WebhookEndpoint)
 class WebhookEndpointAdmin(RecordAdmin):
     list_display = ["id", "state", "client", "url", "failing_since", "created_at"]
-    list_filter = [("client", AutocompleteSelectFilter)]
+    list_filter = [EndpointStateFilter, ("client", AutocompleteSelectFilter)]
     list_select_related = ["client"]
-    ulid_fields = ("id",)
-    search_fields = ["client__name"]
-    search_help_text = "Endpoint id or client"
+    search_help_text = "Endpoint id, or how its client's name begins"
     # Without its secrets.
     fields = [
         *("state", "client", "url", "asked_for", "created_at", "failing_since", "disabled_at", "disabled_reason"),
@@ -106,6 +122,9 @@ class WebhookEndpointAdmin(RecordAdmin):
     readonly_fields = ["state", "asked_for", "more"]
     actions_list = ["make"]
     actions_detail = ["edit", "send_test", "rotate", "enable", "disable", "remove"]
+
+    def searches(self, rows: QuerySet[WebhookEndpoint], term: str) -> list[QuerySet[WebhookEndpoint]]:
+        return [*self.with_ulid(rows, term), rows.filter(client__name__istartswith=term)]
 
     @display(description="State")
     def state(self, endpoint: WebhookEndpoint) -> SafeString:
@@ -301,9 +320,8 @@ class WebhookDeliveryAdmin(RecordAdmin):
         ("endpoint", AutocompleteSelectFilter),
     ]
     list_select_related = ["client", "endpoint", "event"]
-    ulid_fields = ("id",)
-    search_fields = ["client__name"]
-    search_help_text = "Delivery id or client"
+    ulid_fields = ("pk", "event", "event__job")
+    search_help_text = "Delivery, event or job"
     fieldsets = [
         (None, {"fields": ["badge", "client", "where", "job", "attempts"]}),
         ("Times", {"fields": ["created_at", "next_attempt_at", "delivered_at", "gave_up_at"]}),

@@ -182,6 +182,8 @@ class WebhookDelivery(models.Model):
             # The API's lists, newest first: of a client, and of one of its endpoints.
             models.Index(name="delivery_by_client", fields=["client", "-id"]),
             models.Index(name="delivery_by_endpoint", fields=["endpoint", "-id"]),
+            # The console's list of what could not be delivered, newest first.
+            models.Index(name="delivery_failures", fields=["-id"], condition=Q(gave_up_at__isnull=False)),
         ]
 
     def __str__(self) -> str:
