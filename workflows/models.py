@@ -13,6 +13,7 @@ from billing.models import Client, LedgerEntry, raises_configuration_version
 from studio_gateway.ids import ULIDField, new_ulid
 from workflows.engines import formats
 from workflows.engines.base import BUILT_IN, engine_name
+from workflows.reconciliations import Reconciliation
 from workflows.webhooks.models import Event, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Job",
     "JobEvent",
     "Output",
+    "Reconciliation",
     "WebhookAttempt",
     "WebhookDelivery",
     "WebhookEndpoint",
