@@ -228,8 +228,12 @@ UNFOLD = {
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("studio_gateway/favicon.svg")}
     ],
-    "STYLES": [lambda request: static("studio_gateway/admin.css")],
+    "STYLES": [
+        lambda request: static("studio_gateway/admin.css"),
+        lambda request: static("studio_gateway/admin/dashboard.css"),
+    ],
     "SCRIPTS": [lambda request: static("studio_gateway/admin.js")],
+    "DASHBOARD_CALLBACK": "workflows.admin.dashboard.figures",
     "SIDEBAR": {
         "navigation": [
             {"title": "Jobs", "items": [console_page("Jobs", "image", "workflows_job")]},
@@ -257,7 +261,13 @@ UNFOLD = {
                     console_page("Deliveries", "send", "workflows_webhookdelivery"),
                 ],
             },
-            {"title": "Logs", "items": [console_page("Request logs", "swap_horiz", "requestlog_requestlog")]},
+            {
+                "title": "Logs",
+                "items": [
+                    console_page("Request logs", "swap_horiz", "requestlog_requestlog"),
+                    console_page("Reconciliations", "fact_check", "workflows_reconciliation"),
+                ],
+            },
         ],
     },
 }
