@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from studio_gateway.admin import label, link, list_link
 from workflows import dashboard
 from workflows.admin.reconciliations import COLOURS, result
-from workflows.dashboard import DEFAULT, MOST_CHARACTERS, RANGES, Counts, Period, Range, Times
+from workflows.dashboard import DEFAULT, MOST_CHARACTERS, RANGES, Counts, Period, Range
 from workflows.models import Job
 
 NOTHING = "–"
@@ -78,8 +79,10 @@ def _jobs(span: Range) -> dict[str, Any]:
         "failure_rate": listed(_percent(total.failure_rate), status__exact="FAILURE"),
         "failed": f"{total.failure:,}",
         "ended": f"{total.success + total.failure:,}",
-        "waiting": _times(found.waiting),
-        "running": _times(found.running),
+        **{
+            name: {"median": listed(_duration(times.median)), "percentile_95": listed(_duration(times.percentile_95))}
+            for name, times in (("waiting", found.waiting), ("running", found.running))
+        },
         "chart": _chart(span, found) if total.jobs else None,
         "legend": [
             (status.lower(), listed(f"{status} {getattr(total, status.lower()):,}", status__exact=status))
@@ -102,12 +105,12 @@ def _chart(span: Range, found: dashboard.JobFigures) -> dict[str, Any]:
     labels = [_bar(span, start) for start in starts]
     counts = {status: [getattr(bar, status.lower()) for bar in found.bars] for status in statuses}
     rows = []
-    for n, bar in enumerate(labels):
-        within = _between("accepted", Period(starts=(starts[n],), end=ends[n]))
+    for n, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        within = _between("accepted", Period(starts=(start,), end=end))
         cells = [
             list_link("workflows_job", f"{counts[status][n]:,}", status__exact=status, **within) for status in statuses
         ]
-        rows.append([bar, *cells])
+        rows.append([f"{start:%Y-%m-%d %H:%M}", *cells])
     data = {
         "labels": labels,
         "datasets": [
@@ -173,11 +176,14 @@ def _endpoints() -> dict[str, Any]:
         "failing": list_link("workflows_webhookendpoint", f"{found.failing:,}", state="failing"),
         "disabled": list_link("workflows_webhookendpoint", f"{found.disabled:,}", state="disabled"),
         "endpoints": {
-            "headers": ["Endpoint", "Client", "State"],
+            "headers": ["Endpoint", "State"],
             "rows": [
                 [
-                    link("workflows_webhookendpoint", endpoint.endpoint_id, endpoint.url),
-                    endpoint.client,
+                    format_html(
+                        "{} of {}",
+                        link("workflows_webhookendpoint", endpoint.endpoint_id, endpoint.url),
+                        endpoint.client,
+                    ),
                     f"disabled: {endpoint.disabled_reason}"
                     if endpoint.disabled_at
                     else f"failing since {endpoint.failing_since:%Y-%m-%d %H:%M}",
@@ -222,10 +228,6 @@ def _model(name: str | None) -> str:
 
 def _percent(part: float | None) -> str:
     return NOTHING if part is None else f"{part:.1%}"
-
-
-def _times(times: Times) -> dict[str, str]:
-    return {"median": _duration(times.median), "percentile_95": _duration(times.percentile_95)}
 
 
 def _duration(seconds: float | None) -> str:
