@@ -22,22 +22,26 @@ from workflows.models import Job, Reconciliation
 MOST = 10
 # Models are free strings, and long where somebody means harm; a longer one is told cut to this.
 MOST_CHARACTERS = 100
+# Ids are made before their row, and by other clocks than the database's.
+SKEW = timedelta(minutes=10)
 # For how long what reads many rows is told again by one process.
 KEPT_SECONDS = 60
 
 T = TypeVar("T")
 
-# Here and in MONEY: a range of the primary key, since ids are ULIDs. Sums by bar, by workflow and by model are drawn
-# from one pass over the range's rows.
+# Here, in TIMES and in MONEY the range of ids is what is read, of the primary key: the times decide. Sums by bar, by
+# workflow and by model are drawn from one pass over the rows. Models are named as the list of jobs knows them.
 JOBS = """
 WITH sums AS MATERIALIZED (
-    SELECT width_bucket(id, %(starts)s::varchar[]) AS bar, status, workflow, erased_at IS NULL AS told,
-           left(spec ->> 'image_model', %(characters)s) AS model, count(*) AS jobs
-      FROM workflows_job WHERE id > %(begin)s AND id <= %(end)s GROUP BY 1, 2, 3, 4, 5
+    SELECT width_bucket(accepted_at, %(starts)s::timestamptz[]) AS bar, status, workflow,
+           coalesce(left(spec ->> 'image_model', %(characters)s), 'built-in') AS model, count(*) AS jobs
+      FROM workflows_job
+     WHERE id > %(first)s AND id <= %(last)s AND accepted_at >= %(begin)s AND accepted_at < %(end)s
+     GROUP BY 1, 2, 3, 4
 ), named AS (
     SELECT 'bar' AS kind, bar::text AS name, status, jobs FROM sums
      UNION ALL SELECT 'workflow', workflow, status, jobs FROM sums
-     UNION ALL SELECT 'model', model, status, jobs FROM sums WHERE told
+     UNION ALL SELECT 'model', model, status, jobs FROM sums
 ), counted AS (
     SELECT kind, name,
            coalesce(sum(jobs) FILTER (WHERE status = 'NOT_STARTED'), 0)::bigint AS not_started,
@@ -54,7 +58,8 @@ SELECT kind, name, not_started, in_progress, success, failure
 TIMES = """
 SELECT percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY date_part('epoch', started_at - accepted_at)),
        percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY date_part('epoch', ended_at - started_at))
-  FROM workflows_job WHERE id > %(begin)s AND id <= %(end)s
+  FROM workflows_job
+ WHERE id > %(first)s AND id <= %(last)s AND accepted_at >= %(begin)s AND accepted_at < %(end)s
 """
 # Its first row is the total.
 MONEY = """
@@ -62,7 +67,10 @@ WITH sums AS MATERIALIZED (
     SELECT client_id,
            coalesce(-sum(amount) FILTER (WHERE kind = 'CHARGE'), 0)::bigint AS charged,
            coalesce(sum(amount) FILTER (WHERE kind = 'REFUND'), 0)::bigint AS refunded
-      FROM billing_ledgerentry WHERE id > %(begin)s AND id <= %(end)s AND kind IN ('CHARGE', 'REFUND') GROUP BY 1
+      FROM billing_ledgerentry
+     WHERE id > %(first)s AND id <= %(last)s AND created_at >= %(begin)s AND created_at < %(end)s
+       AND kind IN ('CHARGE', 'REFUND')
+     GROUP BY 1
 )
 SELECT 0, '', coalesce(sum(charged), 0)::bigint, coalesce(sum(refunded), 0)::bigint FROM sums
  UNION ALL
@@ -132,17 +140,17 @@ class Period:
         return cls(starts=tuple(first + n * span.step for n in range(bars)), end=end)
 
     @property
-    def ids(self) -> dict[str, Any]:
-        """What no ULID made before its times is above, and none made in them below; and so for each bar."""
-        before = [last_ulid(moment - timedelta(milliseconds=1)) for moment in (*self.starts, self.end)]
-        return {"begin": before[0], "end": before[-1], "starts": before[:-1]}
+    def values(self) -> dict[str, Any]:
+        """What the statements know it by."""
+        first, last = last_ulid(self.starts[0] - SKEW), last_ulid(self.end + SKEW)
+        return {"first": first, "last": last, "begin": self.starts[0], "end": self.end, "starts": list(self.starts)}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """Jobs by status. `name` is a workflow or a model as it was ordered; None is the model of orders without one."""
+    """Jobs by status. `name` is a workflow, or a model as it was ordered."""
 
-    name: str | None
+    name: str = ""
     not_started: int = 0
     in_progress: int = 0
     success: int = 0
@@ -296,7 +304,7 @@ def _kept(key: str, span: Range, read: Callable[[Period], T]) -> T:
 
 
 def _jobs(period: Period) -> JobFigures:
-    values = {**period.ids, "most": MOST, "characters": MOST_CHARACTERS + 1}
+    values = {**period.values, "most": MOST, "characters": MOST_CHARACTERS + 1}
     with transaction.atomic():
         # Enough to sort a month's jobs without writing them to a file; and to compile what is over sooner costs more.
         _run("SET LOCAL work_mem = '64MB'; SET LOCAL jit = off")
@@ -306,10 +314,10 @@ def _jobs(period: Period) -> JobFigures:
     kinds: dict[str, list[Counts]] = {"bar": [], "workflow": [], "model": []}
     for kind, *row in rows:
         kinds[kind].append(Counts(**_named(names, row)))
-    bars = {int(bar.name or 0): bar for bar in kinds["bar"]}
+    bars = {int(bar.name): bar for bar in kinds["bar"]}
     return JobFigures(
         period=period,
-        bars=[bars.get(n, Counts(name=None)) for n, _ in enumerate(period.starts, start=1)],
+        bars=[bars.get(n, Counts()) for n, _ in enumerate(period.starts, start=1)],
         workflows=kinds["workflow"],
         models=kinds["model"],
         total=_total(kinds["bar"]),
@@ -320,13 +328,12 @@ def _jobs(period: Period) -> JobFigures:
 
 def _money(period: Period) -> MoneyFigures:
     names = ("client_id", "name", "charged", "refunded")
-    total, *clients = [Spending(**_named(names, row)) for row in _rows(MONEY, **period.ids, most=MOST)]
+    total, *clients = [Spending(**_named(names, row)) for row in _rows(MONEY, **period.values, most=MOST)]
     return MoneyFigures(period=period, total=total, clients=clients)
 
 
 def _total(counts: list[Counts]) -> Counts:
     return Counts(
-        name=None,
         not_started=sum(each.not_started for each in counts),
         in_progress=sum(each.in_progress for each in counts),
         success=sum(each.success for each in counts),

@@ -18,6 +18,7 @@ from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextareaWidget, UnfoldBooleanSwitchWidget
 
 from billing import clients, keys, ledger
+from billing.admin.credits_filter import CreditsFilter
 from billing.admin.keys import ApiKeyInline
 from billing.models import MAX_AMOUNT, MAX_REASON, Client, LedgerEntry
 from studio_gateway.admin import RecordInline, close_dialog, find, label, list_link
@@ -72,7 +73,7 @@ class SuspendedFilter(RadioFilter):
 @admin.register(Client)
 class ClientAdmin(ModelAdmin):
     list_display = ["name", "status", "balance", "jobs", "created_at"]
-    list_filter = [SuspendedFilter]
+    list_filter = [SuspendedFilter, CreditsFilter]
     list_filter_submit = True
     search_fields = ["name", "id__exact"]
     search_help_text = "Name or number"

@@ -13,6 +13,7 @@ from studio_gateway.admin import label, link, list_link
 from workflows import dashboard
 from workflows.admin.reconciliations import COLOURS, result
 from workflows.dashboard import DEFAULT, MOST_CHARACTERS, RANGES, Counts, Period, Range
+from workflows.engines.base import quoted
 from workflows.models import Job
 
 NOTHING = "–"
@@ -59,18 +60,16 @@ def _jobs(span: Range) -> dict[str, Any]:
     def listed(text: str, **filters: str) -> SafeString:
         return list_link("workflows_job", text, **filters, **_between("accepted", period))
 
-    def model(counts: Counts) -> dict[str, str] | None:
-        """The filter that finds a model's jobs; there is none for those without, nor for a name that was cut."""
-        return {"model": counts.name} if counts.name and len(counts.name) <= MOST_CHARACTERS else None
-
     def rates(kind: str, counted: Iterable[Counts]) -> dict[str, Any]:
         rows = []
         for counts in counted:
-            filters = model(counts) if kind == "Model" else {"workflow": str(counts.name)}
-            failed, ended = f"{counts.failure:,}", f"{counts.success + counts.failure:,}"
-            if filters is not None:
-                failed = listed(failed, status__exact="FAILURE", **filters)
-            rows.append([_model(counts.name), _percent(counts.failure_rate), failed, ended])
+            name, failed, ended = counts.name, f"{counts.failure:,}", f"{counts.success + counts.failure:,}"
+            # What is cut, or empty, is no list's to find.
+            if 0 < len(name) <= MOST_CHARACTERS:
+                failed = listed(failed, status__exact="FAILURE", **{kind.lower(): name})
+            else:
+                name = quoted(name, limit=MOST_CHARACTERS)
+            rows.append([name, _percent(counts.failure_rate), failed, ended])
         return {"headers": [kind, "Failure rate", "Failed", "Ended"], "rows": rows}
 
     return {
@@ -218,12 +217,6 @@ def _iso(moment: datetime) -> str:
 
 def _bar(span: Range, start: datetime) -> str:
     return f"{start:%b} {start.day}" if span.step.days else f"{start:%H:%M}"
-
-
-def _model(name: str | None) -> str:
-    if name is None:
-        return "none named: built-in"
-    return name if len(name) <= MOST_CHARACTERS else f"{name[:MOST_CHARACTERS]}…"
 
 
 def _percent(part: float | None) -> str:
