@@ -49,7 +49,9 @@ def figures(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "reconciliation": _reconciliation() if may("workflows.view_reconciliation") else None,
     }
     if any(shown.values()):
-        context["figures"] = {"ranges": RANGES.values(), "range": span, **shown}
+        timed = shown["jobs"] or shown["money"]
+        period = timed["period"] if timed else None
+        context["figures"] = {"ranges": RANGES.values(), "range": span, "period": period, **shown}
     return context
 
 
