@@ -132,6 +132,24 @@ def test_rates_and_times_are_those_of_the_jobs(db, shop: Shop):
     assert [text(link) for _, link in jobs["legend"]] == ["SUCCESS 5", "FAILURE 1", "IN_PROGRESS 1", "NOT_STARTED 1"]
 
 
+def test_each_number_of_jobs_is_how_many_its_list_shows(db, shop: Shop):
+    for minutes, status, workflow, model in (
+        *((1, "SUCCESS", "extract", None), (6, "FAILURE", "extract", None), (6, "FAILURE", "extract", "a model")),
+        *((20, "SUCCESS", "background-generator", "a model"), (20, "NOT_STARTED", "background-generator", "other")),
+        (90, "FAILURE", "extract", "a model"),
+    ):
+        waited = None if status == "NOT_STARTED" else 1
+        spec = {"image_model": model} if model else {}
+        job(shop, at=NOW - timedelta(minutes=minutes), status=status, workflow=workflow, spec=spec, waited=waited)
+    browser = signed_in()
+    html = browser.get("/admin/", {"range": "1h"}).content.decode()
+    links = re.findall(r'href="(/admin/workflows/job/\?[^"]+)"[^>]*>(?:[A-Z_]+ )?(\d+)(?: [A-Z_]+)?<', html)
+    # All of them, by status and by bar; two workflows, three models, and what is open now.
+    assert len(links) == 1 + 4 + 13 * 4 + 2 + 3 + 2
+    for url, number in links:
+        assert len(browser.get(unescape(url)).context["cl"].result_list) == int(number), url
+
+
 def test_each_bar_has_the_jobs_of_its_hour(db, shop: Shop):
     hour = NOW.replace(hour=9, minute=0, second=0, microsecond=0)
     for at in (hour, hour + timedelta(minutes=59, seconds=59.999), hour - timedelta(milliseconds=1)):

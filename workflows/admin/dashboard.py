@@ -187,7 +187,10 @@ def _endpoints() -> dict[str, Any]:
                     ),
                     f"disabled: {endpoint.disabled_reason}"
                     if endpoint.disabled_at
-                    else f"failing since {endpoint.failing_since:%Y-%m-%d %H:%M}",
+                    else format_html(
+                        'failing since <span class="whitespace-nowrap">{}</span>',
+                        f"{endpoint.failing_since:%Y-%m-%d %H:%M}",
+                    ),
                 ]
                 for endpoint in found.endpoints
             ],

@@ -44,7 +44,15 @@ class ReconciliationAdmin(RecordAdmin):
                 found["promise"],
                 "fixed" if found["fixed"] else "left",
                 found["detail"],
-                format_html_join(", ", "{}", ((link(PAGES[name], found[name]),) for name in IDS if name in found)),
+                format_html_join(
+                    ", ",
+                    "{}",
+                    (
+                        (link(PAGES[name], found[name], f"{name.removesuffix('_id')} {found[name]}"),)
+                        for name in IDS
+                        if name in found
+                    ),
+                ),
             )
             for found in run.violations
         )
