@@ -106,6 +106,7 @@ class Range:
     title: str
     length: timedelta
     step: timedelta
+    bar: str
     # Of a short one the figures are read anew each time.
     kept: bool
 
@@ -113,10 +114,19 @@ class Range:
 RANGES = {
     known.name: known
     for known in (
-        Range(name="1h", title="Last hour", length=timedelta(hours=1), step=timedelta(minutes=5), kept=False),
-        Range(name="24h", title="24 hours", length=timedelta(hours=24), step=timedelta(hours=1), kept=False),
-        Range(name="7d", title="7 days", length=timedelta(days=7), step=timedelta(days=1), kept=True),
-        Range(name="30d", title="30 days", length=timedelta(days=30), step=timedelta(days=1), kept=True),
+        Range(
+            name="1h",
+            title="Last hour",
+            length=timedelta(hours=1),
+            step=timedelta(minutes=5),
+            bar="5 minutes",
+            kept=False,
+        ),
+        Range(
+            name="24h", title="24 hours", length=timedelta(hours=24), step=timedelta(hours=1), bar="hour", kept=False
+        ),
+        Range(name="7d", title="7 days", length=timedelta(days=7), step=timedelta(days=1), bar="day", kept=True),
+        Range(name="30d", title="30 days", length=timedelta(days=30), step=timedelta(days=1), bar="day", kept=True),
     )
 }
 DEFAULT = RANGES["24h"]

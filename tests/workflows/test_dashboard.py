@@ -326,6 +326,19 @@ def test_the_page_costs_the_same_for_two_clients_and_for_many(db, span: str):
     assert costs[0] == costs[1] <= QUERIES
 
 
+def test_what_reads_jobs_or_entries_reads_no_more_than_its_range(db):
+    browser = signed_in()
+    with CaptureQueriesContext(connection) as queries:
+        browser.get("/admin/")
+    large = [q["sql"] for q in queries if re.search(r"FROM (workflows_job|billing_ledgerentry)\b", q["sql"])]
+    assert len(large) == 4
+    sql("SET LOCAL enable_seqscan = off")  # the tables are empty here, and would be read whole
+    for statement in large:
+        plan = "\n".join(row[0] for row in sql(f"EXPLAIN {statement}"))
+        assert "Seq Scan on workflows_job" not in plan
+        assert "Seq Scan on billing_ledgerentry" not in plan
+
+
 @pytest.mark.parametrize(("span", "told", "as_of"), [("24h", "2", "10:30:36"), ("30d", "1", "10:30:16")])
 def test_long_ranges_are_read_once_a_minute_and_all_say_when(
     db, shop: Shop, at_half_past_ten, span: str, told: str, as_of: str

@@ -120,7 +120,7 @@ def _chart(span: Range, found: dashboard.JobFigures) -> dict[str, Any]:
         ],
     }
     return {
-        "title": {3600: "Jobs by hour", 86400: "Jobs by day"}.get(int(span.step.total_seconds()), "Jobs by 5 minutes"),
+        "title": f"Jobs by {span.bar}",
         "data": json.dumps(data),
         "options": json.dumps(CHART_OPTIONS),
         "table": {"headers": ["From (UTC)", *statuses], "rows": rows},
@@ -158,7 +158,7 @@ def _balances() -> dict[str, Any]:
         "low": list_link("billing_client", f"{found.low:,}", credits="low", suspended="no"),
         "empty": list_link("billing_client", f"{found.empty:,}", credits="none", suspended="no"),
         "clients": {
-            "headers": ["Client", "Balance", "Wants to know below"],
+            "headers": ["Client", "Balance", "Threshold"],
             "rows": [
                 [
                     link("billing_client", client.client_id, client.name),

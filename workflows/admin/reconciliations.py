@@ -8,8 +8,12 @@ from workflows.models import Reconciliation
 from workflows.reconcile.checks import IDS
 
 COLOURS = {"clean": "success", "mended": "warning", "violations": "danger"}
-PAGES = {"client_id": "billing_client", "job_id": "workflows_job", "entry_id": "billing_ledgerentry",
-         "request_id": "requestlog_requestlog"}  # fmt: skip
+PAGES = {
+    "client_id": "billing_client",
+    "job_id": "workflows_job",
+    "entry_id": "billing_ledgerentry",
+    "request_id": "requestlog_requestlog",
+}
 
 
 def result(run: Reconciliation) -> str:
