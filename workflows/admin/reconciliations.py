@@ -62,7 +62,7 @@ class ReconciliationAdmin(RecordAdmin):
         )
         more = run.found - len(run.violations)
         return format_html(
-            '<ul class="items">{}</ul>{}',
+            '<ul class="items violations">{}</ul>{}',
             format_html_join("", "<li><strong>{}</strong> ({}): {} {}</li>", rows),
             f"and {more:,} more" if more > 0 else "",
         )
