@@ -233,12 +233,14 @@ UNFOLD = {
     "STYLES": [
         lambda request: static("studio_gateway/admin.css"),
         lambda request: static("studio_gateway/admin/client.css"),
+        lambda request: static("studio_gateway/admin/dashboard.css"),
         lambda request: static("studio_gateway/admin/job_list.css"),
     ],
     "SCRIPTS": [
         lambda request: static("studio_gateway/admin.js"),
         lambda request: static("studio_gateway/admin/secret.js"),
     ],
+    "DASHBOARD_CALLBACK": "workflows.admin.dashboard.figures",
     "SIDEBAR": {
         "navigation": [
             {"title": "Jobs", "items": [console_page("Jobs", "image", "workflows_job")]},
@@ -266,7 +268,13 @@ UNFOLD = {
                     console_page("Deliveries", "send", "workflows_webhookdelivery"),
                 ],
             },
-            {"title": "Logs", "items": [console_page("Request logs", "swap_horiz", "requestlog_requestlog")]},
+            {
+                "title": "Logs",
+                "items": [
+                    console_page("Request logs", "swap_horiz", "requestlog_requestlog"),
+                    console_page("Reconciliations", "fact_check", "workflows_reconciliation"),
+                ],
+            },
         ],
     },
 }

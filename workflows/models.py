@@ -14,6 +14,7 @@ from studio_gateway.ids import ULIDField, new_ulid
 from workflows.engines import formats
 from workflows.engines.base import BUILT_IN, engine_name
 from workflows.finding import BRAND, DISPLAY_NAME, HAS_BRAND, HAS_DISPLAY_NAME, MODEL
+from workflows.reconciliations import Reconciliation
 from workflows.webhooks.models import Event, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Job",
     "JobEvent",
     "Output",
+    "Reconciliation",
     "WebhookAttempt",
     "WebhookDelivery",
     "WebhookEndpoint",

@@ -17,6 +17,7 @@ from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from billing import bill, clients
+from billing.admin.credits_filter import CreditsFilter
 from billing.admin.keys import ApiKeyInline, KeyActions
 from billing.admin.money import MoneyActions
 from billing.admin.shopify import ShopifyActions, ShopInline
@@ -94,7 +95,7 @@ class ClientAdmin(MoneyActions, KeyActions, ShopifyActions):
     show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
     list_display = ["name", "id", "status", "balance", "jobs", "created_at"]
-    list_filter = [SuspendedFilter]
+    list_filter = [SuspendedFilter, CreditsFilter]
     list_filter_submit = True
     sortable_by = ()
     ordering = ["-pk"]

@@ -110,6 +110,9 @@ BREAKS: dict[str, Callable[[Job], None]] = {
     "output_position_once": output_twice,
     "output_thumbnail_key_once": lambda job: output_twice(job, positions=(0, 1), thumbnail_key="t"),
     "worker_counts_not_negative": negative_count,
+    "reconciliation_fixed_was_found": lambda job: sql(
+        "INSERT INTO workflows_reconciliation (checked, found, fixed, violations) VALUES ('{}', 1, 2, '[]')"
+    ),
     "event_type_known": told("UPDATE workflows_event SET type = 'job.lost'"),
     "event_sequence_is_a_jobs": told("UPDATE workflows_event SET sequence = NULL"),
     "event_sequence_once": told(ANOTHER_EVENT.format(type="'job.failed'", sequence="sequence")),

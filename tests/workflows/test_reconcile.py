@@ -12,9 +12,9 @@ from django.db import connection
 from billing import ledger
 from studio_gateway.ids import new_ulid
 from tests.conftest import Shop
-from tests.helpers import claimed, order, post, sql
+from tests.helpers import claimed, flood, order, post, sql
 from workflows import jobs
-from workflows.models import Job
+from workflows.models import Job, Reconciliation
 
 NO_TRIGGER = "ALTER TABLE billing_ledgerentry DISABLE TRIGGER USER;"
 TRIGGER = "SET CONSTRAINTS ALL IMMEDIATE; ALTER TABLE billing_ledgerentry ENABLE TRIGGER USER;"
@@ -247,3 +247,33 @@ def test_it_says_in_words_what_it_found_and_what_fix_would_do(books: Books):
     assert f"P1 client_id={books.shop.client.pk}: balance is" in said
     assert "--fix would: reset balance" in said
     assert "1 violation(s) left." in said
+
+
+def test_what_it_found_is_kept_for_the_console(books: Books):
+    assert reconcile()[0] == 0
+    books.plant(MENDED["a balance that its entries do not sum to"][1])
+    code, report = reconcile("--fix")
+    assert code == 0
+    clean, mended = Reconciliation.objects.order_by("pk")
+    assert (clean.found, clean.fixed, clean.violations) == (0, 0, [])
+    assert (mended.found, mended.fixed, mended.violations) == (1, 1, report["violations"])
+    assert clean.checked["jobs"] == 3
+
+
+def test_of_very_many_violations_the_first_are_kept(books: Books):
+    flood(1_001)
+    sql("UPDATE workflows_job SET deadline_at = now() - interval '1 hour' WHERE workflow = 'extract'")
+    assert len(reconcile()[1]["violations"]) > 1_000
+    kept = Reconciliation.objects.get()
+    assert (kept.found > 1_000, len(kept.violations)) == (True, 1_000)
+
+
+@pytest.mark.parametrize("planted", [None, "a balance that its entries do not sum to"])
+def test_a_database_that_takes_no_row_is_checked_all_the_same(books: Books, own_database: str, planted: str | None):
+    if planted:
+        books.plant(MENDED[planted][1])
+    sql(f"ALTER DATABASE {own_database} SET default_transaction_read_only = on")
+    connection.close()
+    code, report = reconcile()
+    assert (code, len(report["violations"])) == ((1, 1) if planted else (0, 0))
+    assert not Reconciliation.objects.exists()

@@ -1,5 +1,6 @@
 import workflows.webhooks.admin  # noqa: F401 — registers its own
 from workflows.admin.jobs import JobAdmin
+from workflows.admin.reconciliations import ReconciliationAdmin
 from workflows.admin.workflows import WorkflowAdmin
 
-__all__ = ["JobAdmin", "WorkflowAdmin"]
+__all__ = ["JobAdmin", "ReconciliationAdmin", "WorkflowAdmin"]

@@ -1,13 +1,18 @@
 """Do the rows keep the promises? Run by operators, and by whoever wants to know."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection, transaction
 
+from workflows.models import Reconciliation
 from workflows.reconcile.checks import CHECKS, COUNTS, Violation
 from workflows.reconcile.fixes import FIXES
 
-__all__ = ["Report", "Violation", "reconcile"]
+__all__ = ["Report", "Violation", "keep", "reconcile"]
+
+# Of more violations than this the first are kept: a person reads them, and they are one row.
+MOST_KEPT = 1_000
 
 
 @dataclass(frozen=True)
@@ -21,6 +26,13 @@ class Report:
     @property
     def clean(self) -> bool:
         return len(self.fixed) == len(self.violations)
+
+    def as_json(self, *, most: int | None = None) -> list[dict[str, Any]]:
+        """The violations, or the first `most` of them, as they are printed and kept."""
+        return [
+            {"promise": v.promise, **v.ids, "detail": v.detail, "fixed": v in self.fixed}
+            for v in self.violations[:most]
+        ]
 
 
 def reconcile(*, fix: bool = False) -> Report:
@@ -38,6 +50,16 @@ def reconcile(*, fix: bool = False) -> Report:
     _, left = _check()
     gone = frozenset(found) - frozenset(left)
     return Report(checked, [*found, *(violation for violation in left if violation not in found)], gone)
+
+
+def keep(report: Report) -> None:
+    """Keep what was found where staff see it. Raises django.db.Error where the database takes no row."""
+    Reconciliation.objects.create(
+        checked=report.checked,
+        found=len(report.violations),
+        fixed=len(report.fixed),
+        violations=report.as_json(most=MOST_KEPT),
+    )
 
 
 def _check() -> tuple[dict[str, int], list[Violation]]:
