@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import environ
+from csp import constants as csp
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 from django.urls import reverse_lazy
@@ -91,6 +92,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "studio_gateway.middleware.client_address",
     "requestlog.middleware.RequestLogMiddleware",
+    "studio_gateway.middleware.ContentSecurityPolicy",
     "workflows.probes.probes",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -225,6 +227,7 @@ UNFOLD = {
     "SITE_SUBHEADER": "Staff console",
     "SITE_SYMBOL": "photo_library",
     "SITE_URL": None,
+    "LOGIN": {"form": "studio_gateway.sign_in_page.SignInForm"},
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("studio_gateway/favicon.svg")}
     ],
@@ -320,7 +323,32 @@ LOGGING = {
     },
 }
 
-SESSION_COOKIE_HTTPONLY = True
+# What answers may load, run and be shown in: nothing, unless their view says more (django-csp's decorators).
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [csp.NONE],
+        "base-uri": [csp.NONE],
+        "form-action": [csp.NONE],
+        "frame-ancestors": [csp.NONE],
+    }
+}
+# In the console: unfold's Alpine evaluates what its attributes say, and its pages bring their colours as a style.
+# Images may come from where the files are as well (studio_gateway/middleware.py).
+CONSOLE_POLICY = {
+    "default-src": [csp.SELF],
+    "script-src": [csp.SELF, csp.UNSAFE_EVAL],
+    "style-src": [csp.SELF, csp.UNSAFE_INLINE],
+    "connect-src": [csp.SELF],
+    "object-src": [csp.NONE],
+    "base-uri": [csp.NONE],
+    "form-action": [csp.SELF],
+    "frame-ancestors": [csp.NONE],
+}
+
+# Staff sign in once a working day. A cookie that is SameSite=Lax comes along when a link in a ticket is followed.
+SESSION_COOKIE_AGE = 12 * 60 * 60
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
 # HSTS for subdomains and preloading are for the owner of the domain to decide.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
