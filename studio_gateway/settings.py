@@ -231,8 +231,14 @@ UNFOLD = {
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("studio_gateway/favicon.svg")}
     ],
-    "STYLES": [lambda request: static("studio_gateway/admin.css")],
-    "SCRIPTS": [lambda request: static("studio_gateway/admin.js")],
+    "STYLES": [
+        lambda request: static("studio_gateway/admin.css"),
+        lambda request: static("studio_gateway/admin/unfold.css"),
+    ],
+    "SCRIPTS": [
+        lambda request: static("studio_gateway/admin.js"),
+        lambda request: static("studio_gateway/admin/unfold.js"),
+    ],
     "SIDEBAR": {
         "navigation": [
             {"title": "Jobs", "items": [console_page("Jobs", "image", "workflows_job")]},
