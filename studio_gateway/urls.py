@@ -16,6 +16,8 @@ urlpatterns = [
     path("docs/guide", guide_page, name="guide"),
     path("redoc", docs_page, {"page": "redoc"}, name="redoc"),
     path("admin/login/", sign_in_page),
+    # The only page of the console that Django lets caches keep.
+    path("admin/password_change/", admin.site.admin_view(admin.site.password_change)),
     path("admin/", admin.site.urls),
     re_path("^(admin)?$", RedirectView.as_view(url="/admin/")),
 ]

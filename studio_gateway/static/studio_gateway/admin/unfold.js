@@ -3,16 +3,17 @@
 
 const CLICKABLE =
     "[x-on\\:click]:not(a[href], button, input, select, label, #changelist-filter-close, :has(a, button, input))";
-const FOCUSABLE = "a[href], button, input:not([type=hidden]), select, textarea, [tabindex='0']";
+const FOCUSABLE = "a[href], button, input:not([type=hidden]), select, textarea, [role=button]";
 
-// Of what shows an icon and no text.
+// Of what shows an icon and no text; others are named as their icon is.
 const NAMES = {
     "[x-on\\:click*='sidebarDesktopOpen'], [x-on\\:click*='sidebarMobileOpen']": "Menu",
     "[x-on\\:click*='openTheme =']": "Theme",
-    "[x-on\\:click*='openActionsId']": "Actions",
+    "[x-on\\:click*='openActionsId'], [x-on\\:click*='showActions']": "Actions",
     "[x-on\\:click*='openRelatedWidgetWrapper']": "Related",
     "div[x-on\\:click='openModal = false']": "Close",
     "#searchbar-submit": "Search",
+    "#nav-sidebar a[href='/admin/']:has(> .material-symbols-outlined)": "Start",
 };
 
 function equip(root) {
@@ -28,6 +29,10 @@ function equip(root) {
         root.querySelectorAll(selector).forEach((element) => (element.ariaLabel = name));
     }
     for (const icon of root.querySelectorAll(".material-symbols-outlined:not([role])")) {
+        const control = icon.closest("a, button, [role=button]");
+        if (control && !control.ariaLabel && !control.title && control.textContent.trim() === icon.textContent.trim()) {
+            control.ariaLabel = icon.textContent.trim().replaceAll("_", " ");
+        }
         icon.ariaHidden = "true";
     }
     // Of Django's, which are spans with a label.
