@@ -63,6 +63,7 @@ def make_rows() -> Shop:
     done = console.order(shop.client, spec=SPEC, body=json.dumps(SPEC).encode())
     _succeed(done)
     jobs.refund(job_id=done.pk, reason="wrong colours", actor="ada")
+    _succeed(console.order(shop.client, spec=SPEC))
     console.fail(console.order(shop.client, spec=SPEC), message="There is no such model.")
     claimed(console.order(shop.client, spec=SPEC), worker="host:1")
     waiting = console.order(shop.client, spec=SPEC)
@@ -162,7 +163,7 @@ def pages(*, rows: int = 4) -> Iterator[str]:
     yield from ("/admin/", "/admin/password_change/")
     for model, shown in admin.site._registry.items():
         name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
-        latest = list(model._default_manager.order_by("-pk")[: 4 if model is Job else rows])
+        latest = list(model._default_manager.order_by("-pk")[: 5 if model is Job else rows])
         assert latest, f"make_rows() makes no {model.__name__}"
         yield from (reverse(f"{name}_changelist"), f"{reverse(f'{name}_changelist')}?q=nothing-of-the-kind")
         if shown.has_add_permission(request):

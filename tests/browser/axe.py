@@ -7,7 +7,7 @@ from playwright.sync_api import Page
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-# Of the rules, those that hang on colours, and those that hang on the width.
+# Of the rules, what the theme makes a difference to.
 COLOURS = ["color-contrast"]
 
 RUN = """
@@ -15,6 +15,17 @@ async (only) => {
     const found = await axe.run(document, {runOnly: only, resultTypes: ["violations"]});
     return found.violations.flatMap(({id, nodes}) => nodes.map(({html, failureSummary}) =>
         `${id}: ${html.slice(0, 200)} ${failureSummary.replace(/\\s+/g, " ").slice(0, 250)}`));
+}
+"""
+# The innermost of the elements that make a page scroll sideways.
+SIDEWAYS = """
+() => {
+    if (document.documentElement.scrollWidth <= innerWidth) return [];
+    const clips = element => getComputedStyle(element).overflowX !== "visible";
+    const clipped = ({parentElement: above}) => above && (clips(above) || clipped(above));
+    const wide = [...document.body.querySelectorAll("*")].filter(element =>
+        element.getBoundingClientRect().right > innerWidth + 1 && !clipped(element));
+    return [`it scrolls sideways, for ${wide.at(-1)?.outerHTML.slice(0, 200)}`];
 }
 """
 # Colours that are on their way from light to dark are neither.
@@ -28,8 +39,8 @@ def accessible(page: Page) -> None:
     assert found == [], f"{page.url}\n" + "\n".join(found)
 
 
-def faults(page: Page, *, thorough: bool = True) -> list[str]:
-    """Return what axe finds, and whether the page scrolls sideways; `thorough` is dark at 390 px as well."""
+def faults(page: Page) -> list[str]:
+    """Return what axe finds in each of both widths and themes, and what makes the page scroll sideways."""
     if not page.evaluate("typeof axe === 'object'"):
         page.evaluate(AXE)
         page.add_style_tag(content=STILL)
@@ -39,12 +50,9 @@ def faults(page: Page, *, thorough: bool = True) -> list[str]:
         page.set_viewport_size(size)
         rules = {"type": "tag", "values": TAGS}
         found += [f"{name}, light: {fault}" for fault in _in_colours(page, dark=False, rules=rules)]
-        if thorough or size == WIDE:
-            rules = {"type": "rule", "values": COLOURS}
-            found += [f"{name}, dark: {fault}" for fault in _in_colours(page, dark=True, rules=rules)]
-        scrolls = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        if scrolls > 0:
-            found.append(f"{name}: it scrolls sideways, by {scrolls} px")
+        rules = {"type": "rule", "values": COLOURS}
+        found += [f"{name}, dark: {fault}" for fault in _in_colours(page, dark=True, rules=rules)]
+        found += [f"{name}: {fault}" for fault in page.evaluate(SIDEWAYS)]
     page.set_viewport_size(was)
     page.evaluate("dark => document.documentElement.classList.toggle('dark', dark)", dark)
     return found

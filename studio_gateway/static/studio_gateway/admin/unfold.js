@@ -39,6 +39,19 @@ function equip(root) {
     root.querySelectorAll(".help-tooltip").forEach((tooltip) => (tooltip.role = "img"));
 }
 
+// Django's search fields name themselves after their value, which is often empty.
+function nameSearchFields() {
+    for (const select of document.querySelectorAll("select.select2-hidden-accessible")) {
+        const field = select.nextElementSibling.querySelector("[role=combobox]");
+        const title = select.labels[0] ?? select.closest("[id*=filter], .flex-col")?.querySelector("h2, h3, label");
+        field.removeAttribute("aria-labelledby");
+        field.ariaLabel = title?.textContent.trim() || select.name;
+        for (const name of ["role", "aria-readonly"]) {
+            field.querySelector("[role=textbox], [aria-readonly]")?.removeAttribute(name);
+        }
+    }
+}
+
 function focusFirst(root) {
     const first = [...root.querySelectorAll(FOCUSABLE)].find((element) => element.checkVisibility());
     first?.focus();
@@ -92,6 +105,9 @@ document.addEventListener("alpine:initialized", () => {
     }
     document.getElementById("content")?.setAttribute("role", "main");
 });
+
+// select2 makes its fields when the page is ready, some of them twice.
+window.addEventListener("load", () => setTimeout(nameSearchFields));
 
 document.addEventListener("keydown", (event) => {
     const target = event.target;
