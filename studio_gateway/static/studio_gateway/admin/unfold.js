@@ -98,7 +98,8 @@ document.addEventListener("alpine:initialized", () => {
         whileOpen("filterOpen", () => focusFirst(filter), () => {});
         filter.addEventListener("keydown", (event) => event.key === "Escape" && close());
         filter.addEventListener("focusout", (event) => {
-            if (event.relatedTarget && !filter.contains(event.relatedTarget)) {
+            // What drops down from a field stands beside the page, and belongs to the panel.
+            if (page.contains(event.relatedTarget) && !filter.contains(event.relatedTarget)) {
                 close();
             }
         });
