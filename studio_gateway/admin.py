@@ -202,8 +202,8 @@ def readable(value: Any, *, depth: int = 0) -> SafeString:
 
 
 def preformatted(text: str) -> SafeString:
-    """Show text as it is, in a box that scrolls."""
-    return format_html('<pre class="exchange">{}</pre>', text)
+    """Show text as it is, in a box that scrolls, by keyboard too."""
+    return format_html('<pre class="exchange" tabindex="0">{}</pre>', text)
 
 
 admin.site.index_title = "Staff console"

@@ -1,9 +1,13 @@
 import contextlib
 from collections.abc import Callable
 from ipaddress import ip_address
+from urllib.parse import urlsplit
 
+from csp.middleware import CSPMiddleware, PolicyParts
 from django.conf import settings
+from django.core.files.storage import default_storage
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 
 
 def client_address(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
@@ -19,3 +23,24 @@ def client_address(get_response: Callable[[HttpRequest], HttpResponse]) -> Calla
         return get_response(request)
 
     return middleware
+
+
+class ContentSecurityPolicy(CSPMiddleware):
+    """Give pages of the console the policy that unfold works under; all else has the settings' or its view's."""
+
+    def get_policy_parts(
+        self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False
+    ) -> PolicyParts:
+        parts = super().get_policy_parts(request, response, report_only)
+        if not report_only and request.path.startswith("/admin/"):
+            parts.config = {**settings.CONSOLE_POLICY, "img-src": ["'self'", "data:", *_origin_of_files()]}
+        return parts
+
+
+def _origin_of_files() -> list[str]:
+    """Name the host that images come from: the bucket's, or PUBLIC_URL's, which a local run has other names for."""
+    try:
+        url = urlsplit(default_storage.url("x"))
+    except OSError:  # there are no credentials: nothing can be shown, but people can still sign in
+        return []
+    return [f"{url.scheme}://{url.netloc}"]

@@ -5,12 +5,14 @@ which are generated once into the data folder, and the hosts it answers to.
 """
 
 import os
+from collections.abc import Callable
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import environ
+from csp import constants as csp
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 from django.urls import reverse_lazy
@@ -93,6 +95,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "studio_gateway.middleware.client_address",
     "requestlog.middleware.RequestLogMiddleware",
+    "studio_gateway.middleware.ContentSecurityPolicy",
     "workflows.probes.probes",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -221,25 +224,24 @@ def console_page(title: str, icon: str, page: str) -> dict[str, Any]:
     }
 
 
+def console_file(name: str) -> Callable[[Any], str]:
+    """What every page of the staff console loads; unfold calls it with the request."""
+    return lambda request: static(f"studio_gateway/{name}")
+
+
 UNFOLD = {
     "SITE_TITLE": "Studio Gateway",
     "SITE_HEADER": "Studio Gateway",
     "SITE_SUBHEADER": "Staff console",
     "SITE_SYMBOL": "photo_library",
     "SITE_URL": None,
-    "SITE_FAVICONS": [
-        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("studio_gateway/favicon.svg")}
-    ],
+    "LOGIN": {"form": "studio_gateway.sign_in_page.SignInForm"},
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": console_file("favicon.svg")}],
     "STYLES": [
-        lambda request: static("studio_gateway/admin.css"),
-        lambda request: static("studio_gateway/admin/client.css"),
-        lambda request: static("studio_gateway/admin/dashboard.css"),
-        lambda request: static("studio_gateway/admin/job_list.css"),
+        console_file(f"{name}.css")
+        for name in ("admin", "admin/unfold", "admin/client", "admin/dashboard", "admin/job_list")
     ],
-    "SCRIPTS": [
-        lambda request: static("studio_gateway/admin.js"),
-        lambda request: static("studio_gateway/admin/secret.js"),
-    ],
+    "SCRIPTS": [console_file(f"{name}.js") for name in ("admin", "admin/unfold", "admin/secret")],
     "DASHBOARD_CALLBACK": "workflows.admin.dashboard.figures",
     "SIDEBAR": {
         "navigation": [
@@ -337,7 +339,32 @@ LOGGING = {
     },
 }
 
-SESSION_COOKIE_HTTPONLY = True
+# What answers may load, run and be shown in: nothing, unless their view says more (django-csp's decorators).
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [csp.NONE],
+        "base-uri": [csp.NONE],
+        "form-action": [csp.NONE],
+        "frame-ancestors": [csp.NONE],
+    }
+}
+# In the console: unfold's Alpine evaluates what its attributes say, and its pages bring their colours as a style.
+# Images may come from where the files are as well (studio_gateway/middleware.py).
+CONSOLE_POLICY = {
+    "default-src": [csp.SELF],
+    "script-src": [csp.SELF, csp.UNSAFE_EVAL],
+    "style-src": [csp.SELF, csp.UNSAFE_INLINE],
+    "connect-src": [csp.SELF],
+    "object-src": [csp.NONE],
+    "base-uri": [csp.NONE],
+    "form-action": [csp.SELF],
+    "frame-ancestors": [csp.NONE],
+}
+
+# Staff sign in once a working day. A cookie that is SameSite=Lax comes along when a link in a ticket is followed.
+SESSION_COOKIE_AGE = 12 * 60 * 60
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
 # HSTS for subdomains and preloading are for the owner of the domain to decide.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]

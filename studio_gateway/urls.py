@@ -4,6 +4,7 @@ from django.views.generic import RedirectView
 
 from studio_gateway.api.guide import guide_page
 from studio_gateway.api.openapi import docs_page, openapi_json
+from studio_gateway.sign_in_page import sign_in_page
 
 admin.autodiscover()
 
@@ -14,6 +15,9 @@ urlpatterns = [
     path("docs", docs_page, {"page": "docs"}, name="docs"),
     path("docs/guide", guide_page, name="guide"),
     path("redoc", docs_page, {"page": "redoc"}, name="redoc"),
+    path("admin/login/", sign_in_page),
+    # The only page of the console that Django lets caches keep.
+    path("admin/password_change/", admin.site.admin_view(admin.site.password_change)),
     path("admin/", admin.site.urls),
     re_path("^(admin)?$", RedirectView.as_view(url="/admin/")),
 ]

@@ -70,6 +70,10 @@ class S3Storage(s3.S3Storage):
         with _as_os_error(name):
             return str(super()._save(name, content))
 
+    def url(self, *args: Any, **options: Any) -> str:
+        with _as_os_error(str(args[0])):
+            return str(super().url(*args, **options))
+
     def upload_url(self, name: str, *, content_type: str, size: int, seconds: int) -> tuple[str, dict[str, str]]:
         """Return a URL that takes this file once, by PUT, and the headers that it must be sent with."""
         wanted = {"ContentType": content_type, "ContentLength": size, "IfNoneMatch": "*"}

@@ -5,6 +5,8 @@ from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
 
+from csp.constants import NONE, SELF
+from csp.decorators import csp
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -16,7 +18,13 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 
-POLICY = "default-src 'self'; img-src 'self' data:"
+POLICY = {
+    "default-src": [SELF],
+    "img-src": [SELF, "data:"],
+    "base-uri": [NONE],
+    "form-action": [NONE],
+    "frame-ancestors": [NONE],
+}
 
 
 class Guide(NamedTuple):
@@ -28,10 +36,9 @@ class Guide(NamedTuple):
 
 @csrf_exempt
 @require_safe
+@csp(POLICY)
 def guide_page(request: HttpRequest) -> HttpResponse:
-    response = render(request, "docs/guide.html", {"page": "guide", "guide": _guide()})
-    response["Content-Security-Policy"] = POLICY
-    return response
+    return render(request, "docs/guide.html", {"page": "guide", "guide": _guide()})
 
 
 @cache

@@ -6,6 +6,8 @@ from functools import cache
 from threading import Lock
 from typing import Any
 
+from csp.constants import SELF, UNSAFE_INLINE
+from csp.decorators import csp
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
@@ -13,13 +15,15 @@ from django.views.decorators.http import conditional_page, require_safe
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.generators import SchemaGenerator
 
+from studio_gateway.api.guide import POLICY as GUIDE_POLICY
+
 Schema = dict[str, Any]
 
 # What is said of a value and not of one of its types: it stands beside an anyOf, not in it.
 REMARKS = ("title", "description", "default")
 
 # Both pages style their elements one by one; Redoc searches in a worker.
-DOCS_POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; worker-src blob:"
+DOCS_POLICY = {**GUIDE_POLICY, "style-src": [SELF, UNSAFE_INLINE], "worker-src": ["blob:"]}
 
 # Where the document has its schemas.
 PLACE = "#/components/schemas/"
@@ -69,11 +73,10 @@ def openapi_json(request: HttpRequest) -> HttpResponse:
 
 @csrf_exempt
 @require_safe
+@csp(DOCS_POLICY)  # type: ignore[arg-type]
 def docs_page(request: HttpRequest, page: str) -> HttpResponse:
     """Show the document with Swagger UI (`docs`) or Redoc (`redoc`), whose code asks no other host than this one."""
-    response = render(request, f"docs/{page}.html", {"page": page})
-    response["Content-Security-Policy"] = DOCS_POLICY
-    return response
+    return render(request, f"docs/{page}.html", {"page": page})
 
 
 def as_published(result: Schema, **_: Any) -> Schema:

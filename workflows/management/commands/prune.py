@@ -8,6 +8,7 @@ from django.core.files.storage import default_storage
 from django.core.management.base import CommandError
 
 from requestlog import retention
+from studio_gateway import sign_in
 from studio_gateway.commands import Command as BaseCommand
 from workflows import jobs, pruning
 from workflows.storage import job_folder
@@ -17,8 +18,9 @@ from workflows.webhooks import retention as webhooks
 class Command(BaseCommand):
     help = (
         f"Delete request logs, events and webhook deliveries older than {retention.LOG_DAYS} days, files of jobs and "
-        "uploads past their client's retention, and files that no job has. Never jobs, ledger entries, deliveries that "
-        "wait or a live attempt's files. Every worker runs it once a day; of two at once one does nothing."
+        "uploads past their client's retention, files that no job has, and staff's ended sessions. Never jobs, ledger "
+        "entries, deliveries that wait or a live attempt's files. Every worker runs it once a day; of two at "
+        "once one does nothing."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -47,6 +49,7 @@ class Command(BaseCommand):
                 self.stdout.write("another prune is at work")
                 return
             logs, (deliveries, events) = retention.prune(), webhooks.prune()
+            sign_in.forget()
             pruning.date()
             said = self._counts(logs, deliveries, events, self._delete)
             pruning.tidy()
