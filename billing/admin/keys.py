@@ -2,6 +2,7 @@ from datetime import timedelta
 
 from django import forms
 from django.contrib import admin, messages
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -106,11 +107,13 @@ class KeyActions(ModelAdmin):
 class ApiKeyAdmin(RecordAdmin):
     list_display = ["prefix", "client", "state", "created_at", "expires_at", "revoked_at"]
     list_select_related = ["client"]
-    search_fields = ["prefix__startswith"]
     search_help_text = "First characters of the key"
     fields = ["client", "prefix", "state", "created_at", "expires_at", "revoked_at"]
     readonly_fields = ["state"]
     actions_detail = ["revoke"]
+
+    def searches(self, rows: QuerySet[ApiKey], term: str) -> list[QuerySet[ApiKey]]:
+        return [rows.filter(prefix__startswith=term)]
 
     @display(description="State")
     def state(self, key: ApiKey) -> SafeString:

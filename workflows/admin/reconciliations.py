@@ -24,6 +24,7 @@ def result(run: Reconciliation) -> str:
 
 @admin.register(Reconciliation)
 class ReconciliationAdmin(RecordAdmin):
+    search_fields = ()
     list_display = ["ran_at", "badge", "found", "fixed", "still_there"]
     fields = readonly_fields = ["ran_at", "badge", "found", "fixed", "still_there", "counts", "findings"]
 
