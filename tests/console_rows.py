@@ -26,7 +26,7 @@ from tests import console
 from tests.conftest import Shop
 from tests.helpers import claimed, post, sql
 from workflows import jobs
-from workflows.models import Job, WebhookAttempt, WebhookDelivery
+from workflows.models import Job, Reconciliation, WebhookAttempt, WebhookDelivery
 
 SPEC = {
     "scene_type": "podium",
@@ -50,6 +50,7 @@ WIDE = f"\u202e{HOSTILE}\u2066{'W' * 300}"
 # What the gateway makes up itself and looks rows up by, and what the database lets nobody write such things into.
 OURS = {"digest", "order_digest", "sha256", "key", "thumbnail_key", "encrypted", "fingerprint", "encrypted_secret"}
 OURS |= {"previous_encrypted_secret", "password", "domain", "workflow", "output_format", "type", "pixel_class"}
+OURS |= {"checked", "violations"}
 
 
 def make_rows() -> Shop:
@@ -67,7 +68,8 @@ def make_rows() -> Shop:
     console.fail(console.order(shop.client, spec=SPEC), message="There is no such model.")
     claimed(console.order(shop.client, spec=SPEC), worker="host:1")
     waiting = console.order(shop.client, spec=SPEC)
-    # Nobody takes these two meanwhile, and they do not end.
+    jobs.run_again(job_id=done.pk, actor="ada")
+    # Nobody takes these meanwhile, and they do not end.
     sql(
         "UPDATE workflows_job SET run_after = now() + interval '1 day', deadline_at = now() + interval '1 day', "
         "lease_until = lease_until + interval '1 day' WHERE ended_at IS NULL"
@@ -88,6 +90,8 @@ def make_rows() -> Shop:
         error="It answered 500.",
         response_excerpt="Internal Server Error",
     )
+    broken = {"promise": "P1", "client_id": shop.client.pk, "job_id": done.pk, "detail": "no charge", "fixed": False}
+    Reconciliation.objects.create(checked={"clients": 1, "jobs": 6}, found=1, fixed=0, violations=[broken])
     Group.objects.get_or_create(name="Weekend")
     user = get_user_model().objects.create_user("linus", email="linus@example.com", first_name="Linus", is_staff=True)
     for row in (shop.client, done, user):
@@ -163,7 +167,7 @@ def pages(*, rows: int = 4) -> Iterator[str]:
     yield from ("/admin/", "/admin/password_change/")
     for model, shown in admin.site._registry.items():
         name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
-        latest = list(model._default_manager.order_by("-pk")[: 5 if model is Job else rows])
+        latest = list(model._default_manager.order_by("-pk")[: 6 if model is Job else rows])
         assert latest, f"make_rows() makes no {model.__name__}"
         yield from (reverse(f"{name}_changelist"), f"{reverse(f'{name}_changelist')}?q=nothing-of-the-kind")
         if shown.has_add_permission(request):

@@ -10,16 +10,16 @@ from django.contrib import admin
 from django.contrib.auth.models import Group, Permission, User
 from django.core.management import call_command
 from django.db import connection
+from django.test import RequestFactory
 from django.urls import URLPattern, URLResolver
 
 import studio_gateway.urls  # noqa: F401 — registers the console's pages
-from billing import keys, ledger, shopify
 from studio_gateway.roles import ROLES, set_roles
 from tests.conftest import Shop
-from tests.console import fail, order, succeed
-from tests.helpers import post, sql, together
+from tests.console_rows import make_rows
+from tests.helpers import sql, together
 from tests.http_client import HttpClient as Browser
-from workflows.models import WebhookAttempt, WebhookDelivery
+from workflows.models import Job
 
 SUPPORT, FINANCE, ENGINEERING, AUDITOR = ROLES
 ROOT, NOBODY = "superuser", "no role"
@@ -47,6 +47,12 @@ ACTIONS = {
     "workflows_webhookendpoint_remove": {ENGINEERING},
     "workflows_webhookdelivery_replay": {ENGINEERING},
 }
+# What is done to the rows that are ticked in a list.
+BULK = {
+    "workflows_job_refund_selected": {SUPPORT, FINANCE},
+    "workflows_job_run_selected_again": {SUPPORT, ENGINEERING},
+    "billing_price_delete_selected": {FINANCE},
+}
 # What is added, changed and deleted by Django's own forms.
 FORMS = {
     "billing_client_add": {FINANCE},
@@ -63,7 +69,7 @@ SENT = {
     "credits": "5",
     "reference": "r",
     "url": "https://a.example",
-    "domain": "cap.myshopify.com",
+    "domain": "cap-and-co.myshopify.com",
     "name": "x",
     "workflow": "x",
     "summary": "x",
@@ -73,23 +79,10 @@ OURS = {"billing", "requestlog", "workflows"}
 
 
 @pytest.fixture
-def rows(own_database: str, shop: Shop) -> Shop:
+def rows(own_database: str) -> Shop:
     """At least one row of each sort that the console shows."""
     set_roles()
-    post(shop, "/v1/webhook-endpoints", {"url": "https://hooks.example/a"})
-    job = succeed(order(shop.client))
-    fail(order(shop.client))
-    order(shop.client)
-    shopify.set_secret(client_id=shop.client.pk, secret="s" * 32)
-    shopify.add_shop(client_id=shop.client.pk, domain="cap.myshopify.com")
-    keys.create_key(client=shop.client)
-    ledger.grant(client_id=shop.client.pk, credits=5, reason="r", actor="a")
-    delivery = WebhookDelivery.objects.filter(event__job=job).first()
-    assert delivery is not None
-    WebhookAttempt.objects.create(
-        delivery=delivery, number=1, worker="w", at=delivery.created_at, duration_ms=7, request_headers={}, status=500
-    )
-    return shop
+    return make_rows()
 
 
 def signed_in(role: str) -> Browser:
@@ -117,15 +110,14 @@ def patterns(found: list[Any] | None = None, *, prefix: str = "/admin/") -> Iter
 
 
 def urls() -> list[tuple[str, str]]:
-    """Every URL of the console that can be asked for, by name; those of a row for its model's first and last."""
+    """Every URL of the console that can be asked for, by name; those of a row for each row there is."""
     asked = []
     lists = {f"/admin/{m._meta.app_label}/{m._meta.model_name}/": m for m in admin.site._registry}
     for name, path, of_a_row in patterns():
         if not of_a_row:
             asked.append((name, path))
         elif model := next((model for start, model in lists.items() if path.startswith(start)), None):
-            rows = model._default_manager.order_by("pk")
-            asked += [(name, path.format(pk)) for pk in {row.pk for row in (rows.first(), rows.last()) if row}]
+            asked += [(name, path.format(row.pk)) for row in model._default_manager.all()]
     return asked
 
 
@@ -201,6 +193,24 @@ def test_what_somebody_may_not_do_is_refused_and_changes_nothing(rows: Shop, rol
             refused += 1
     assert rows_of_all_tables() == before
     assert refused > 5
+
+
+@pytest.mark.parametrize("role", EVERYBODY)
+def test_what_is_done_to_many_rows_is_for_those_who_may(rows: Shop, role: str):
+    browser, offered = signed_in(role), set[str]()
+    request = RequestFactory().get("/")
+    request.user = User.objects.get(username=role)
+    for model, page in admin.site._registry.items():
+        name = f"{model._meta.app_label}_{model._meta.model_name}"
+        if ours(name) and page.has_view_permission(request):
+            offered |= {f"{name}_{action}" for action in page.get_actions(request)}
+    assert offered == {action for action, roles in BULK.items() if role == ROOT or role in roles}
+    before = rows_of_all_tables()
+    ticked = {"_selected_action": list(Job.objects.values_list("pk", flat=True)), "confirmed": "yes", "reason": "x"}
+    for action in ("refund_selected", "run_selected_again", "delete_selected"):
+        if f"workflows_job_{action}" not in offered:
+            browser.post("/admin/workflows/job/", {**ticked, "action": action, "post": "yes"})
+    assert rows_of_all_tables() == before
 
 
 def test_whoever_is_not_of_the_staff_is_asked_to_sign_in(rows: Shop):
