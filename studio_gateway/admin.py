@@ -23,6 +23,7 @@ from django.utils.safestring import SafeString
 from django_q.models import Failure, OrmQ, Schedule, Success
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.views import ChangeList
 
 from studio_gateway.text import is_storable
 
@@ -56,6 +57,13 @@ class CappedPaginator(Paginator):
         return self.count >= self.cap
 
 
+class CappedChangeList(ChangeList):
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        # Or unfold would tell a count that stops at the cap for all there is; the pages' numbers say it better.
+        self.full_result_count = self.result_count
+
+
 class ReadOnly:
     """Rows that nobody adds, changes or deletes in the console, superusers included."""
 
@@ -69,20 +77,25 @@ class ReadOnly:
         return False
 
 
-class RecordAdmin(ReadOnly, ModelAdmin):
-    """A table that grows for ever, whose rows staff read.
-
-    It is never counted in full, sorts by its primary key alone, and is searched only by what has an index.
-    """
+class CappedList(ModelAdmin):
+    """A list of a table that may be large: never counted in full, and sorted by its primary key alone."""
 
     paginator = CappedPaginator
     ordering: Sequence[str] = ["-pk"]
     sortable_by: tuple[str, ...] = ()
     list_per_page = 50
     list_filter_submit = True
-    list_fullwidth = True
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return CappedChangeList
+
+
+class RecordAdmin(ReadOnly, CappedList):
+    """A table that grows for ever, whose rows staff read, and search only by what has an index."""
+
+    list_fullwidth = True
     # Shows the field to search in; `searches` says what is found.
     search_fields: Sequence[str] = ["pk"]
     ulid_fields: tuple[str, ...] = ("pk",)

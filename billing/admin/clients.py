@@ -22,7 +22,7 @@ from billing.admin.keys import ApiKeyInline, KeyActions
 from billing.admin.money import MoneyActions
 from billing.admin.shopify import ShopifyActions, ShopInline
 from billing.models import Client
-from studio_gateway.admin import CappedPaginator, RecordInline, close_dialog, find, label, list_link
+from studio_gateway.admin import CappedList, RecordInline, close_dialog, find, label, list_link
 
 LIMITS = ["max_open_jobs", "jobs_per_minute", "low_credits_threshold"]
 STORAGE = ["storage_prefixes", "retention_days"]
@@ -89,16 +89,9 @@ class SuspendedFilter(RadioFilter):
 
 
 @admin.register(Client)
-class ClientAdmin(MoneyActions, KeyActions, ShopifyActions):
-    paginator = CappedPaginator
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
-    list_per_page = 50
+class ClientAdmin(CappedList, MoneyActions, KeyActions, ShopifyActions):
     list_display = ["name", "id", "status", "balance", "jobs", "created_at"]
     list_filter = [SuspendedFilter, CreditsFilter]
-    list_filter_submit = True
-    sortable_by = ()
-    ordering = ["-pk"]
     # For the search to be offered; `get_search_results` says what is found.
     search_fields = ["name", "id"]
     search_help_text = "Number, or the beginning of the name"

@@ -9,9 +9,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesRadioFilter
 from unfold.decorators import display
-from unfold.views import ChangeList
 
-from studio_gateway.admin import RecordAdmin, code, label
+from studio_gateway.admin import CappedChangeList, RecordAdmin, code, label
 from workflows.admin.bulk import BulkActions
 from workflows.admin.export import Export
 from workflows.admin.job_filters import AcceptedFilter, BrandFilter, ErrorCodeFilter, ModelFilter, WorkflowFilter
@@ -22,7 +21,7 @@ STATUS_COLOURS = {"NOT_STARTED": "info", "IN_PROGRESS": "primary", "SUCCESS": "s
 FIRST_OUTPUT = Prefetch("outputs", Output.objects.filter(position=0), to_attr="first_outputs")
 
 
-class JobChangeList(ChangeList):
+class JobChangeList(CappedChangeList):
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Job]:
         """Leave specs and summaries, which may be a megabyte each, where they are."""
         rows = super().get_queryset(request, exclude_parameters).defer("spec", "summary", "error_message")
@@ -56,7 +55,7 @@ class JobList(BulkActions, Export, RecordAdmin):
     ulid_fields = ("id", "request_id", "rerun_of")
     search_help_text = "Job, request, idempotency key or name"
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[CappedChangeList]:
         return JobChangeList
 
     def searches(self, rows: QuerySet[Job], term: str) -> list[QuerySet[Job]]:

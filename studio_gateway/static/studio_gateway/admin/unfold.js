@@ -86,6 +86,8 @@ document.addEventListener("alpine:initialized", () => {
         () => {
             dialog.ariaLabel = dialog.querySelector("h1")?.textContent.trim() ?? "";
             page.inert = true;
+            // What unfold calls Cancel cancels no job.
+            dialog.querySelector("form a[x-on\\:click='openModal = false']")?.replaceChildren("Close");
             // The first field, past the cross that closes the dialog.
             focusFirst(dialog.querySelector("form") ?? dialog);
         },
