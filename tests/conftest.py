@@ -23,7 +23,6 @@ LONG = (
     "test_database.py",
     "test_control.py",
     "test_up.py",
-    "test_support_stories.py",
     "test_job_stories.py",
     "test_client_stories.py",
     "test_hosts.py",

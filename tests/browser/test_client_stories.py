@@ -5,12 +5,11 @@ import json
 from playwright.sync_api import Locator, Page, expect
 
 from billing.keys import create_key
+from tests.browser.stories import BACKGROUND
 from tests.conftest import Shop
 from tests.console import HOSTILE
 from tests.gateway import Gateway
 from tests.shopify import DOMAIN, SECRET, needs_openssl, signature
-
-BACKGROUND = {"scene_type": "podium", "mood": "calm", "resolution": "512", "seed": 5}
 
 
 def open_client(gateway: Gateway, page: Page, shop: Shop) -> None:

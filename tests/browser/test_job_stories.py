@@ -8,7 +8,7 @@ from django.core.files.storage import default_storage
 from PIL import Image, ImageDraw
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.test_support_stories import BACKGROUND, button, finished
+from tests.browser.stories import BACKGROUND, button, finished
 from tests.conftest import Shop
 from tests.gateway import Gateway, eventually
 from tests.helpers import books_are_right
@@ -250,3 +250,17 @@ def test_the_page_fits_a_phone(gateway: Gateway, staff: Page, shop: Shop):
     expect(deliveries).to_be_hidden()
     staff.locator("summary", has_text="Webhook deliveries").press("Enter")
     expect(deliveries).to_be_visible()
+
+
+def test_jobs_are_narrowed_to_one_client(gateway: Gateway, staff: Page, shop: Shop):
+    finished(gateway, shop, BACKGROUND)
+    other = Shop.make(name="Only this one")
+    job = finished(gateway, other, BACKGROUND)
+    staff.goto(f"{gateway.url}/admin/workflows/job/")
+    staff.locator("a", has_text="Filters").click()
+    staff.locator("#changelist-filter .select2-selection").click()
+    staff.locator(".select2-search__field").fill("only this")
+    staff.locator(".select2-results__option", has_text="Only this one").click()
+    staff.get_by_role("button", name="Apply").click()
+    expect(staff.locator("#result_list tbody tr")).to_have_count(1)
+    expect(staff.locator("#result_list")).to_contain_text(job["job_id"])

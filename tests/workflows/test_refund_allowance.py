@@ -86,12 +86,3 @@ def test_refunds_at_once_do_not_exceed_the_day(own_database, shop: Shop):
 def test_the_settings_say_what_support_may(settings):
     settings.SUPPORT_REFUND_CREDITS, settings.SUPPORT_REFUND_CREDITS_A_DAY = 7, 70
     assert allowances.support() == Allowance(each=7, a_day=70)
-
-
-def test_what_cost_nothing_is_not_refunded(db, shop: Shop):
-    job = made(shop, credits=0)
-    with pytest.raises(NotRefundable, match="it cost nothing"):
-        refund(job)
-    job.refresh_from_db()
-    assert jobs.why_not_refund(job) == "it cost nothing"
-    books_are_right(shop.client)

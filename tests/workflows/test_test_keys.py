@@ -112,7 +112,7 @@ def test_staff_see_that_a_job_is_a_test(db, shop: Shop):
     for key, is_test in ((trial(shop), True), (shop, False)):
         job = post(key, BACKGROUND, SPEC).json()["job_id"]
         page = browser.get(f"/admin/workflows/job/{job}/change/").content.decode()
-        assert ("Ordered with a test key" in page) == is_test
+        assert (">test order<" in page) == is_test
 
 
 # The images

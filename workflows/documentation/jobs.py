@@ -13,10 +13,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 JOB: dict[str, Any] = {
     "job_id": "01M81TZ7KMDA12DD86R558H2MB",
     "request_id": "01M81TZ7D00WGGBW9DY1K07E38",
-    "rerun_of": None,
-    "reruns": [],
     "workflow": "background-generator",
     "status": "SUCCESS",
+    "rerun_of": None,
+    "reruns": [],
     "test": False,
     "spec": {"scene_type": "podium", "mood": "warm and calm", "resolution": "512", "seed": 7, "display_name": ""},
     "metadata": None,

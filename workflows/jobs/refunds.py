@@ -49,14 +49,14 @@ def why_not_refund(job: Job) -> str | None:
         return "it was refunded already"
     if job.status in Job.OPEN:
         return "it is still open; it is refunded by itself if it fails"
-    return None if job.credits_cost else "it cost nothing"
+    return None
 
 
 def refund(*, job_id: str, reason: str, actor: str, allowance: Allowance | None = None) -> Job:
     """Refund a job that succeeded: in full, once, for a reason and in somebody's name.
 
     `allowance` bounds what `actor` may give back; None: nothing does. Raises what ledger.check_staff_texts and
-    allowances.draw raise, JobNotFound, or NotRefundable for a job that is open, free or refunded already, also where
+    allowances.draw raise, JobNotFound, or NotRefundable for a job that is open or refunded already, also where
     two people press at once.
     """
     ledger.check_staff_texts(reason=reason, actor=actor)
@@ -67,7 +67,7 @@ def refund(*, job_id: str, reason: str, actor: str, allowance: Allowance | None 
     with transaction.atomic(durable=True):
         if allowance is not None:
             allowances.draw(actor=actor, credits=job.credits_cost, allowance=allowance)
-        due = Job.objects.filter(pk=job_id, status=Job.Status.SUCCESS, refund=None, credits_cost__gt=0)
+        due = Job.objects.filter(pk=job_id, status=Job.Status.SUCCESS, refund=None)
         if not due.update(refund_id=refund_id):
             job.refresh_from_db()
             raise NotRefundable(job_id=job.pk, why=why_not_refund(job))

@@ -52,9 +52,13 @@ function nameSearchFields() {
     }
 }
 
-function focusFirst(root) {
+// What opens may take some frames to be shown, and takes no focus before.
+function focusFirst(root, frames = 120) {
     const first = [...root.querySelectorAll(FOCUSABLE)].find((element) => element.checkVisibility());
     first?.focus();
+    if (frames && (!first || document.activeElement !== first)) {
+        requestAnimationFrame(() => focusFirst(root, frames - 1));
+    }
 }
 
 // Where the focus was goes on when `state` is over.
