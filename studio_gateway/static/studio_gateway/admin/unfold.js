@@ -54,9 +54,8 @@ function nameSearchFields() {
 
 // What opens may take some frames to be shown, and takes no focus before.
 function focusFirst(root, frames = 120) {
-    const first = [...root.querySelectorAll(FOCUSABLE)].find((element) => element.checkVisibility());
-    first?.focus();
-    if (frames && (!first || document.activeElement !== first)) {
+    if (frames && !root.contains(document.activeElement)) {
+        [...root.querySelectorAll(FOCUSABLE)].find((element) => element.checkVisibility())?.focus();
         requestAnimationFrame(() => focusFirst(root, frames - 1));
     }
 }
