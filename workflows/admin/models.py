@@ -1,0 +1,41 @@
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+
+from workflows.catalogue import DEFINITIONS
+from workflows.models import ImageModel
+
+
+class ImageModelForm(forms.ModelForm):
+    def clean_name(self) -> str:
+        """Write it as orders are compared with it."""
+        return str(self.cleaned_data["name"]).strip().lower()
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        definition = DEFINITIONS.get(cleaned.get("workflow", ""))
+        if definition is None:
+            self.add_error("workflow", f"There is: {', '.join(DEFINITIONS)}.")
+        else:
+            known = [name for name, engine in definition.engines.items() if engine.key_setting]
+            if cleaned.get("engine") not in known:
+                self.add_error("engine", f"Of {definition.name} there is: {', '.join(known)}.")
+        return cleaned
+
+
+@admin.register(ImageModel)
+class ImageModelAdmin(ModelAdmin):
+    form = ImageModelForm
+    list_display = ["name", "workflow", "engine", "enabled", "has_key", "shut_down_on"]
+    search_fields = ["workflow", "name", "vendor_id"]
+    search_help_text = "Workflow, name or provider's id"
+
+    @display(description="Key is set", boolean=True)
+    def has_key(self, model: ImageModel) -> bool:
+        """Whether this process has the key of its provider; workers need it as well."""
+        definition = DEFINITIONS.get(model.workflow)
+        engine = definition and definition.engines.get(model.engine)
+        return bool(engine and engine.is_configured)
