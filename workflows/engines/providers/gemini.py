@@ -67,7 +67,9 @@ def ask(order: "Order", *, contents: list[Any], config: types.GenerateContentCon
     seconds = seconds_left(order.ends_at, provider=GEMINI)
     # A client of our own: it follows no redirect, which would take the key along.
     with httpx2.Client(timeout=seconds, follow_redirects=False) as http:
-        options = types.HttpOptions(base_url=settings.GEMINI_BASE_URL, timeout=int(seconds * 1000), httpx_client=http)
+        options = types.HttpOptions(
+            base_url=settings.GEMINI_BASE_URL, api_version="v1", timeout=int(seconds * 1000), httpx_client=http
+        )
         client = genai.Client(vertexai=False, api_key=settings.GEMINI_API_KEY, http_options=options)
         try:
             answer = client.models.generate_content(model=order.model.vendor_id, contents=contents, config=config)
