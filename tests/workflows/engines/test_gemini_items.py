@@ -66,7 +66,7 @@ def test_the_upright_photo_is_sent_without_its_metadata_and_the_context_as_data(
     image, words = (part for content in body["contents"] for part in content["parts"])
     data = base64.urlsafe_b64decode(image["inlineData"]["data"])
     photo = Image.open(io.BytesIO(data))
-    assert (photo.format, photo.size, image["inlineData"]["mimeType"]) == ("JPEG", (200, 400), "image/jpeg")
+    assert (photo.format, photo.size, image["inlineData"]["mime_type"]) == ("JPEG", (200, 400), "image/jpeg")
     assert not photo.getexif() and b"Miller" not in data and b"iller" not in sent.body
     assert "at most 3." in words["text"] and '{"name": "Cap", "description": "red"}' in words["text"]
 
