@@ -25,16 +25,16 @@ class ImageModel(models.Model):
     vendor_id = models.CharField("provider's id", max_length=200, help_text="What its provider calls it.")
     enabled = models.BooleanField(default=True, help_text="Off: orders of it fail, and give their price back.")
     ratios = ArrayField(
-        models.CharField(max_length=8, choices=[(ratio, ratio) for ratio in RATIOS]),
+        models.CharField(max_length=8),
         default=list,
         blank=True,
-        help_text="Those that it makes itself, with commas between them; what lies between two is cut from the nearer.",
+        help_text="Those that it makes itself; what lies between two is cut from the nearer.",
     )
     resolutions = ArrayField(
-        models.CharField(max_length=8, choices=[(name, name) for name in PIXEL_CLASSES]),
+        models.CharField(max_length=8),
         default=list,
         blank=True,
-        help_text="512, 1K, 2K, 4K: those that it makes, with commas between them.",
+        help_text="Those that it makes; a size in pixels counts as the next larger one.",
     )
     shut_down_on = models.DateField(
         null=True, blank=True, help_text="From this day on, in UTC, its provider has it no more, and orders fail."
@@ -49,6 +49,7 @@ class ImageModel(models.Model):
             models.CheckConstraint(
                 name="image_model_name_as_compared",
                 condition=Q(name=Func(Func("name", function="LOWER"), function="BTRIM")) & ~Q(name__in=["", BUILT_IN]),
+                violation_error_message=f"A name in small letters, and not {BUILT_IN}.",
             ),
             models.CheckConstraint(name="image_model_vendor_id_not_empty", condition=~Q(vendor_id="")),
             models.CheckConstraint(
@@ -58,6 +59,7 @@ class ImageModel(models.Model):
             models.CheckConstraint(
                 name="image_model_sizes_whole",
                 condition=Q(ratios__len=0, resolutions__len=0) | Q(ratios__len__gt=0, resolutions__len__gt=0),
+                violation_error_message="Ratios and resolutions, or neither where orders have no size.",
             ),
         ]
         triggers = [raises_configuration_version()]

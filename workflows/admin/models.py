@@ -1,15 +1,30 @@
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from workflows.catalogue import DEFINITIONS
+from workflows.engines.sizes import PIXEL_CLASSES, RATIOS
 from workflows.models import ImageModel
 
 
+def _several(name: str, choices: Iterable[str]) -> forms.MultipleChoiceField:
+    return forms.MultipleChoiceField(
+        choices=[(choice, choice) for choice in choices],
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        required=False,
+        help_text=ImageModel._meta.get_field(name).help_text,
+    )
+
+
 class ImageModelForm(forms.ModelForm):
+    ratios = _several("ratios", RATIOS)
+    resolutions = _several("resolutions", PIXEL_CLASSES)
+
     def clean_name(self) -> str:
         """Write it as orders are compared with it."""
         return str(self.cleaned_data["name"]).strip().lower()
