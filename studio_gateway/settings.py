@@ -56,11 +56,11 @@ METRICS_TOKEN = env("METRICS_TOKEN", default="")
 SUPPORT_REFUND_CREDITS = env.int("SUPPORT_REFUND_CREDITS", default=50)
 SUPPORT_REFUND_CREDITS_A_DAY = env.int("SUPPORT_REFUND_CREDITS_A_DAY", default=500)
 
-# Image providers: with a key, their models can be ordered. The URLs stand in for the providers' own.
+# Image providers: with a key, their models can be ordered. The URLs lead through a proxy.
 GEMINI_API_KEY = env("GEMINI_API_KEY", default="")
-GEMINI_BASE_URL = env("GEMINI_BASE_URL", default="https://generativelanguage.googleapis.com")
+GEMINI_BASE_URL = env("GEMINI_BASE_URL", default="") or "https://generativelanguage.googleapis.com"
 OPENAI_API_KEY = env("OPENAI_API_KEY", default="")
-OPENAI_BASE_URL = env("OPENAI_BASE_URL", default="https://api.openai.com/v1")
+OPENAI_BASE_URL = env("OPENAI_BASE_URL", default="") or "https://api.openai.com/v1"
 
 # Whom to tell what somebody must see to, and through which server (`smtp://…`); all of it is logged as well.
 ALERT_EMAIL = env("ALERT_EMAIL", default="")

@@ -24,18 +24,9 @@ class ImageModel(models.Model):
     engine = models.CharField(max_length=64, help_text="The code that speaks to its provider.")
     vendor_id = models.CharField("provider's id", max_length=200, help_text="What its provider calls it.")
     enabled = models.BooleanField(default=True, help_text="Off: orders of it fail, and give their price back.")
-    ratios = ArrayField(
-        models.CharField(max_length=8),
-        default=list,
-        blank=True,
-        help_text="Those that it makes itself; what lies between two is cut from the nearer.",
-    )
-    resolutions = ArrayField(
-        models.CharField(max_length=8),
-        default=list,
-        blank=True,
-        help_text="Those that it makes; a size in pixels counts as the next larger one.",
-    )
+    # Where its orders have a size: what it makes itself.
+    ratios = ArrayField(models.CharField(max_length=8), default=list, blank=True)
+    resolutions = ArrayField(models.CharField(max_length=8), default=list, blank=True)
     shut_down_on = models.DateField(
         null=True, blank=True, help_text="From this day on, in UTC, its provider has it no more, and orders fail."
     )

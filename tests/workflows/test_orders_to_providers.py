@@ -1,7 +1,10 @@
 """Orders of providers' models, from the POST to the images, through real processes and a stand-in of the providers."""
 
+import contextlib
 import io
+import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import psutil
@@ -17,7 +20,7 @@ from tests.gateway import Gateway
 from tests.helpers import SPEC, books_are_right
 from tests.providers import gemini, gemini_error, openai_error, picture
 from tests.webhooks import Receiver
-from workflows.models import ImageModel
+from workflows.models import ImageModel, Workflow
 
 BACKGROUND, EXTRACT = "/v1/background-generator", "/v1/extract"
 GEMINI, OPENAI = {**SPEC, "image_model": "gemini-3-pro-image"}, {**SPEC, "image_model": "gpt-image-2"}
@@ -137,6 +140,29 @@ def test_the_built_in_engine_takes_over_at_the_price_that_was_quoted(gateway: Ga
     assert shop.balance == 85
 
 
+@pytest.mark.parametrize("spec", [GEMINI, OPENAI])
+def test_a_provider_that_answers_byte_by_byte_is_cut_off_at_the_time_limit(
+    gateway: Gateway, shop: Shop, provider: Receiver, spec: dict[str, Any]
+):
+    def drip() -> Iterator[bytes]:
+        while not over.wait(0.2):
+            yield b" "
+
+    over = threading.Event()
+    headers = {"Content-Type": "application/json", "Content-Length": "1000000"}
+    provider.answer = lambda sent: (200, headers, drip())
+    rows = Workflow.objects.filter(name="background-generator")
+    before = rows.get().time_limit
+    rows.update(time_limit=timedelta(seconds=7))
+    try:
+        job = ordered(gateway, shop, {**spec, "on_technical_failure": "fail"})
+    finally:
+        rows.update(time_limit=before)
+        over.set()
+    assert (job["status"], job["error"]["code"]) == ("FAILURE", "time_limit_exceeded")
+    assert shop.balance == 100
+
+
 def test_a_model_that_is_gone_fails_with_what_there_is(gateway: Gateway, shop: Shop, provider: Receiver):
     ImageModel.objects.filter(name="gemini-3-pro-image").update(shut_down_on="2026-01-31")
     job = ordered(gateway, shop, GEMINI)
@@ -169,7 +195,10 @@ def test_what_asks_providers_is_loaded_by_workers_alone(gateway: Gateway, shop: 
 def loaded(pid: int, names: set[str]) -> set[str]:
     """Return which of `names` are in the path of a library that a process or one of its children has loaded."""
     main = psutil.Process(pid)
-    paths = [each.path for process in (main, *main.children(recursive=True)) for each in process.memory_maps()]
+    paths: list[str] = []
+    for process in (main, *main.children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess):  # or a zombie: it was replaced meanwhile
+            paths += [each.path for each in process.memory_maps()]
     return {name for name in names if any(name in path for path in paths)}
 
 

@@ -12,18 +12,18 @@ from workflows.engines.sizes import PIXEL_CLASSES, RATIOS
 from workflows.models import ImageModel
 
 
-def _several(name: str, choices: Iterable[str]) -> forms.MultipleChoiceField:
+def _several(choices: Iterable[str], help_text: str) -> forms.MultipleChoiceField:
     return forms.MultipleChoiceField(
         choices=[(choice, choice) for choice in choices],
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
         required=False,
-        help_text=ImageModel._meta.get_field(name).help_text,
+        help_text=help_text,
     )
 
 
 class ImageModelForm(forms.ModelForm):
-    ratios = _several("ratios", RATIOS)
-    resolutions = _several("resolutions", PIXEL_CLASSES)
+    ratios = _several(RATIOS, "Those that it makes itself; what lies between two is cut from the nearer.")
+    resolutions = _several(PIXEL_CLASSES, "Those that it makes; a size in pixels counts as the next larger one.")
 
     def clean_name(self) -> str:
         """Write it as orders are compared with it."""
