@@ -125,6 +125,19 @@ def nothing() -> bytes:
     return file.getvalue()
 
 
+def test_no_more_is_cut_out_than_two_photos_hold(provider: Receiver):
+    answer(provider, *(masked([0, 0, 1000, 1000], label=str(number)) for number in range(20)), masked([0, 0, 9, 9]))
+    result = cut_out(picture(600, 600))
+    assert [item.details["label"] for item in result.pictures] == ["0", "1"]
+    assert result.summary["masks_unusable"] == 19
+
+
+def test_a_label_is_kept_as_far_as_a_row_can_hold_it(provider: Receiver):
+    answer(provider, masked([0, 0, 500, 500], label="a\0b\ud800c" + 200 * "d"))
+    (item,) = cut_out(picture(600, 600)).pictures
+    assert item.details["label"] == "abc" + 95 * "d"
+
+
 GOOD = masked([0, 0, 500, 500])
 UNUSABLE = {
     "no object": 7,

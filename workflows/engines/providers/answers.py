@@ -29,6 +29,11 @@ def seconds_left(ends_at: float, *, provider: str) -> float:
     return left
 
 
+def storable(text: object) -> str:
+    """Return what a provider says of itself, or of an image, as short text that rows can hold."""
+    return "".join(character for character in str(text)[:100] if character.isprintable())
+
+
 def decoded(data: bytes, *, provider: str) -> Bytes:
     """Return the sRGB pixels of a provider's image, shape (h, w, 3), read with the bounds of a stranger's photo."""
     try:

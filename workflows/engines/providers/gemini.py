@@ -15,7 +15,7 @@ from google.genai import errors, types
 from workflows.engines import prompt
 from workflows.engines.base import Picture, Result
 from workflows.engines.colors import asked_colors
-from workflows.engines.providers.answers import decoded, fitted, seconds_left
+from workflows.engines.providers.answers import decoded, fitted, seconds_left, storable
 from workflows.engines.providers.failures import ProviderWrongAnswer, answered, lost, refused
 from workflows.engines.providers.sizes import nearest_ratio
 from workflows.engines.sizes import parse_size
@@ -92,7 +92,8 @@ def ask(order: "Order", *, contents: list[Any], config: types.GenerateContentCon
 def about(order: "Order", answer: types.GenerateContentResponse) -> dict[str, Any]:
     """Return what the summary says of who made it."""
     assert order.model is not None
-    return {"engine": order.model.engine, "model": order.model.name, "model_version": answer.model_version}
+    version = answer.model_version and storable(answer.model_version)
+    return {"engine": order.model.engine, "model": order.model.name, "model_version": version}
 
 
 def text_of(answer: types.GenerateContentResponse) -> str:

@@ -23,6 +23,7 @@ from workflows.engines.extract import NoItemsFound
 from workflows.engines.formats import FORMATS
 from workflows.engines.images import read_photo
 from workflows.engines.palette import Bytes
+from workflows.engines.providers.answers import storable
 from workflows.engines.providers.failures import ProviderWrongAnswer
 from workflows.engines.providers.gemini import GEMINI, about, ask, text_of
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from workflows.catalogue import Order
 
 _MOST_ITEMS = 32
+# Of all items' boxes together, in photos.
+_MOST_AREA = 2
 _PADDING = 0.02
 # The photo is sent no larger: the model looks at a smaller one still.
 _LONGEST_SIDE = 1536
@@ -65,7 +68,7 @@ def extract(photo: bytes, order: "Order") -> Result:
     answer = ask(order, contents=[image, prompt.items(context, most=most)], config=config)
     order.checkpoint()
     entries = _entries(text_of(answer))
-    found = [item for entry in entries[:_MOST_ITEMS] if (item := _found(entry, pixels.shape[:2]))]
+    found = _all_found(entries[:_MOST_ITEMS], pixels.shape[:2])
     if entries and not found:
         raise ProviderWrongAnswer(provider=GEMINI, what="masks that are none")
     if not found:
@@ -100,6 +103,17 @@ def _entries(text: str) -> list[Any]:
     return entries
 
 
+def _all_found(entries: list[Any], shape: tuple[int, ...]) -> list[_Found]:
+    """Return what can be made out, and no more than memory should be spent on: real items do not overlap so."""
+    found, left = [], _MOST_AREA * shape[0] * shape[1]
+    for entry in entries:
+        item = _found(entry, shape)
+        if item is not None and item.alpha.size <= left:
+            found.append(item)
+            left -= item.alpha.size
+    return found
+
+
 def _found(entry: Any, shape: tuple[int, ...]) -> _Found | None:
     """Return what an entry says lies on a photo of this shape; None where it cannot be made out."""
     if not isinstance(entry, dict):
@@ -123,7 +137,7 @@ def _found(entry: Any, shape: tuple[int, ...]) -> _Found | None:
     alpha = np.rint(np.clip((likely - _OUTSIDE) / (_INSIDE - _OUTSIDE), 0, 1) * 255).astype(np.uint8)
     if not (alpha > 127).any():
         return None
-    return _Found(rows=rows, columns=columns, alpha=alpha, label=label[:100] if isinstance(label, str) else "")
+    return _Found(rows=rows, columns=columns, alpha=alpha, label=storable(label) if isinstance(label, str) else "")
 
 
 def _cut_out(pixels: Bytes, item: _Found, number: int) -> Picture:

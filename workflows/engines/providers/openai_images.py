@@ -11,7 +11,7 @@ from django.conf import settings
 from workflows.engines import prompt
 from workflows.engines.base import EngineError, Picture, Result
 from workflows.engines.colors import asked_colors
-from workflows.engines.providers.answers import decoded, fitted, seconds_left
+from workflows.engines.providers.answers import decoded, fitted, seconds_left, storable
 from workflows.engines.providers.failures import ProviderUnavailable, ProviderWrongAnswer, answered, lost, refused
 from workflows.engines.providers.sizes import openai_sides
 from workflows.engines.sizes import parse_size
@@ -46,7 +46,7 @@ def background(order: "Order") -> Result:
         "model": order.model.name,
         # Its answers do not say which version made them.
         "model_version": None,
-        "quality": answer.quality,
+        "quality": answer.quality and storable(answer.quality),
         # The API takes none, and tells none.
         "seed": None,
         **made,
