@@ -43,5 +43,5 @@ def seed(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("workflows", "0011_image_models"), ("billing", "0007_adjustments_and_roles")]
+    dependencies = [("workflows", "0013_image_models"), ("billing", "0007_adjustments_and_roles")]
     operations = [migrations.RunPython(seed, migrations.RunPython.noop)]

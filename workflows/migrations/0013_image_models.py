@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('workflows', '0010_run_again'),
+        ('workflows', '0012_reconciliations'),
     ]
 
     operations = [
