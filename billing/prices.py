@@ -8,7 +8,8 @@ Scope = tuple[str, str | None, str | None]
 
 
 def _load() -> dict[Scope, int]:
-    return {(p.workflow, p.model, p.pixel_class): p.credits for p in Price.objects.all()}
+    # Models are compared in small letters: a price that staff wrote otherwise is not to be passed over.
+    return {(p.workflow, p.model and p.model.strip().lower(), p.pixel_class): p.credits for p in Price.objects.all()}
 
 
 _prices = Versioned(_load)

@@ -56,6 +56,12 @@ METRICS_TOKEN = env("METRICS_TOKEN", default="")
 SUPPORT_REFUND_CREDITS = env.int("SUPPORT_REFUND_CREDITS", default=50)
 SUPPORT_REFUND_CREDITS_A_DAY = env.int("SUPPORT_REFUND_CREDITS_A_DAY", default=500)
 
+# Image providers: with a key, their models can be ordered. The URLs lead through a proxy.
+GEMINI_API_KEY = env("GEMINI_API_KEY", default="")
+GEMINI_BASE_URL = env("GEMINI_BASE_URL", default="") or "https://generativelanguage.googleapis.com"
+OPENAI_API_KEY = env("OPENAI_API_KEY", default="")
+OPENAI_BASE_URL = env("OPENAI_BASE_URL", default="") or "https://api.openai.com/v1"
+
 # Whom to tell what somebody must see to, and through which server (`smtp://…`); all of it is logged as well.
 ALERT_EMAIL = env("ALERT_EMAIL", default="")
 vars().update(env.email("EMAIL_URL", default="consolemail://"))
@@ -260,6 +266,7 @@ UNFOLD = {
                 "title": "Catalogue",
                 "items": [
                     console_page("Workflows", "account_tree", "workflows_workflow"),
+                    console_page("Image models", "auto_awesome", "workflows_imagemodel"),
                     console_page("Prices", "sell", "billing_price"),
                 ],
             },
@@ -330,8 +337,9 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
         "django": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
-        # Its INFO is three lines a job.
+        # Their INFO is some lines a job.
         "django-q": {"level": "WARNING"},
+        "google_genai": {"level": "WARNING"},
         # A 4xx is logged as a row of request_logs.
         "django.request": {"level": "ERROR"},
         # Anybody can send a made-up Host, and each would be a traceback.

@@ -12,7 +12,7 @@ from billing.clients import create_client
 from billing.models import Client
 from tests import databases, s3
 from tests.gateway import Gateway
-from workflows import offers, outlook
+from workflows import line_up, offers, outlook
 
 # Files whose tests take a minute of waiting between them. They go first: begun last, all else would be waited for.
 LONG = (
@@ -174,6 +174,6 @@ class Shop:
 @pytest.fixture(autouse=True)
 def cold_configuration() -> None:
     """Forget what the process cached: databases that tests copy or roll back reach one version with different rows."""
-    for cache in (prices._prices, offers._workflows):
+    for cache in (prices._prices, offers._workflows, line_up._models):
         cache._kept = None
     outlook._kept.clear()

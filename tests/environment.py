@@ -39,5 +39,9 @@ for name in (
     "EMAIL_URL",
     "S3_BUCKET",
     "S3_ENDPOINT_URL",
+    "GEMINI_API_KEY",
+    "GEMINI_BASE_URL",
+    "OPENAI_API_KEY",
+    "OPENAI_BASE_URL",
 ):
     os.environ.pop(name, None)

@@ -57,6 +57,7 @@ class Gateway:
     data_dir: Path
     port: int = field(default_factory=free_port)
     extra_env: dict[str, str] = field(default_factory=dict)
+    root: Path = ROOT
     processes: dict[str, subprocess.Popen] = field(default_factory=dict)
 
     @property
@@ -70,7 +71,9 @@ class Gateway:
 
     def manage(self, *args: str, **kwargs: Any) -> subprocess.CompletedProcess:
         command = [sys.executable, "manage.py", *args]
-        return subprocess.run(command, cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=60, **kwargs)
+        return subprocess.run(
+            command, cwd=self.root, env=self.env, capture_output=True, text=True, timeout=60, **kwargs
+        )
 
     def start(self, *names: str) -> None:
         for name in names:
@@ -78,7 +81,7 @@ class Gateway:
             with (self.data_dir / f"{name}.log").open("ab") as log:
                 self.processes[name] = subprocess.Popen(
                     [sys.executable, "manage.py", name],
-                    cwd=ROOT,
+                    cwd=self.root,
                     env=self.env,
                     stdout=log,
                     stderr=log,

@@ -1,5 +1,6 @@
 """A client's receiver, on loopback: it keeps what it was sent and answers what the test says."""
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,8 +34,8 @@ class Sent:
         return self.headers["webhook-id"]
 
 
-# Status, headers and body.
-Reply = tuple[int, dict[str, str], bytes]
+# Status, headers and body; one that comes in parts needs its Content-Length.
+Reply = tuple[int, dict[str, str], bytes | Iterator[bytes]]
 
 
 @dataclass
@@ -65,10 +66,13 @@ class Receiver:
                 self._open -= 1
         status, headers, content = (reply, {}, b"") if isinstance(reply, int) else reply
         handler.send_response(status)
-        for name, value in {"Content-Length": str(len(content)), **headers}.items():
+        length = {"Content-Length": str(len(content))} if isinstance(content, bytes) else {}
+        for name, value in {**length, **headers}.items():
             handler.send_header(name, value)
         handler.end_headers()
-        handler.wfile.write(content)
+        with contextlib.suppress(ConnectionError):  # whoever asked has gone away
+            for part in [content] if isinstance(content, bytes) else content:
+                handler.wfile.write(part)
 
 
 @contextmanager

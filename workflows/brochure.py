@@ -1,16 +1,20 @@
 """What can be ordered, with which engines and at what price: told from what orders are checked, priced and made by."""
 
+import contextlib
 from dataclasses import dataclass
+from datetime import date
+from itertools import product
 from typing import Any
 
 from billing import prices
 from billing.errors import NoPrice
 from billing.models import Price
 from studio_gateway.api.openapi import json_schema
-from workflows import offers
+from workflows import line_up, offers
 from workflows.catalogue import DEFINITIONS, Definition
-from workflows.engines.base import BUILT_IN
+from workflows.engines.providers.sizes import SizeNotMade
 from workflows.engines.sizes import parse_size
+from workflows.line_up import Maker
 from workflows.models import Workflow
 
 
@@ -36,13 +40,14 @@ class SizePrice:
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """An engine of a workflow that is on; `credits` is what an order costs that says nothing of its size."""
+    """Who makes orders of a workflow that is on; `credits` is what an order costs that says nothing of its size."""
 
     model: str
     workflow: str
     credits: int | None
     sizes: list[SizePrice]
     cannot: tuple[str, ...]
+    shut_down_on: date | None
 
 
 def workflows(*, version: int) -> list[Leaf]:
@@ -60,32 +65,38 @@ def workflows(*, version: int) -> list[Leaf]:
 
 
 def models(*, version: int) -> list[Model]:
-    """Return the engines of the workflows that are switched on."""
+    """Return what orders of the workflows that are switched on can be made by, now."""
     found = []
     for definition in DEFINITIONS.values():
         row = offers.row(name=definition.name, version=version)
-        for name in definition.engines if row is not None and row.enabled else ():
-            found.append(_model(definition, name, version))
+        if row is not None and row.enabled:
+            makers = line_up.makers(definition=definition, models=line_up.rows(version=version))
+            found += [_model(definition, maker, version) for maker in makers]
     return found
 
 
-def _model(definition: Definition, name: str, version: int) -> Model:
-    engine = definition.engines[name]
-    # The built-in one is what an order gets that names none.
-    spec: dict[str, object] = {} if name == BUILT_IN else {"image_model": name}
+def _model(definition: Definition, maker: Maker, version: int) -> Model:
+    offered = maker.model or maker.engine
     sizes = []
-    for resolution in engine.resolutions:
-        for ratio in engine.ratios:
-            asked = {"resolution": resolution, "aspect_ratio": ratio}
-            pixels = parse_size(resolution=resolution, aspect_ratio=ratio)
-            credits = _price(definition, {**spec, **asked}, version)
-            sizes.append(SizePrice(**asked, width=pixels.width, height=pixels.height, credits=credits))
-    credits = _price(definition, spec, version)
-    return Model(model=name, workflow=definition.name, credits=credits, sizes=sizes, cannot=engine.cannot)
+    for resolution, ratio in product(offered.resolutions, offered.ratios):
+        asked = {"resolution": resolution, "aspect_ratio": ratio}
+        size = parse_size(resolution=resolution, aspect_ratio=ratio)
+        with contextlib.suppress(SizeNotMade):
+            maker.check_size(size)
+            credits = _price(definition, maker, asked, version)
+            sizes.append(SizePrice(**asked, width=size.width, height=size.height, credits=credits))
+    return Model(
+        model=maker.name,
+        workflow=definition.name,
+        credits=_price(definition, maker, {}, version),
+        sizes=sizes,
+        cannot=maker.engine.cannot,
+        shut_down_on=maker.model.shut_down_on if maker.model else None,
+    )
 
 
-def _price(definition: Definition, spec: dict[str, object], version: int) -> int | None:
+def _price(definition: Definition, maker: Maker, asked: dict[str, str], version: int) -> int | None:
     try:
-        return offers.price(definition=definition, spec=spec, version=version)
+        return offers.price(definition=definition, spec={**asked, "image_model": maker.name}, version=version)
     except NoPrice:
         return None

@@ -1,20 +1,26 @@
 """The workflows that there is code for: how each is validated, priced and performed.
 
 To add one: a serializer for its body, a function that performs it, an entry here, and a migration with its rows in
-`workflows_workflow` and `billing_price`. The URL, the 202, the charge, the worker and the refund are the same for all.
+`workflows_workflow` and `billing_price`; docs/engines.md says more. The URL, the 202, the charge, the worker and the
+refund are the same for all.
 """
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from django.conf import settings
+
 from billing.models import Client
 from studio_gateway.api.fields import StrictSerializer
-from workflows.engines.base import BUILT_IN, EngineError, Result, UnknownModel, engine_name, quoted
+from workflows.engines.base import BUILT_IN, EngineError, Result, asked_model, engine_name
 from workflows.engines.formats import DEFAULT, output_format
-from workflows.engines.sizes import PIXEL_CLASSES, RATIOS, parse_size
+from workflows.engines.providers.sizes import OPENAI_LIMITS, openai_sides
+from workflows.engines.sizes import PIXEL_CLASSES, RATIOS, Size, parse_size
+from workflows.image_models import ImageModel
 from workflows.serializers import BackgroundGeneratorRequest, ExtractTrialItemsRequest
 from workflows.storage import check_trial_image, read_trial_image
 
@@ -28,6 +34,8 @@ class Order:
 
     An engine calls `checkpoint` between its steps: it raises Stopped once nobody waits for the images any more.
     `idempotency_key` is the same for each attempt of a job: a provider that takes one makes, and bills, them once.
+    `model` is the provider's model that was ordered, where the engine has any; the attempt is cut off at `ends_at`, a
+    `time.monotonic()`.
     """
 
     client: Client
@@ -35,20 +43,32 @@ class Order:
     seed: int
     idempotency_key: str = ""
     checkpoint: Callable[[], None] = lambda: None
+    model: ImageModel | None = None
+    ends_at: float = math.inf
 
 
 @dataclass(frozen=True, kw_only=True)
 class Engine:
     """What makes the images, and what clients are told of it.
 
-    `resolutions` and `ratios` are those that clients may choose from, if any. `cannot` says in sentences what a client
-    might expect of it in vain.
+    One that asks a provider has `key_setting`, the setting with the provider's API key. It is ordered by the names of
+    its models, which are rows (`ImageModel`) with their own resolutions and ratios; what the provider's API itself does
+    not take, `fits` refuses, and `limits` says it in words. Any other engine is ordered by its own name; `resolutions`
+    and `ratios` are those that clients may choose from, if any. `cannot` says in sentences what a client might expect
+    of it in vain.
     """
 
     perform: Callable[[Order], Result]
     resolutions: tuple[str, ...] = ()
     ratios: tuple[str, ...] = ()
     cannot: tuple[str, ...] = ()
+    key_setting: str = ""
+    fits: Callable[[Size], bool] = lambda size: True
+    limits: str = ""
+
+    @property
+    def is_configured(self) -> bool:
+        return not self.key_setting or bool(getattr(settings, self.key_setting))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +76,7 @@ class Definition:
     """A workflow's code.
 
     `scope` names the model and the pixel class that its price hangs on, None for any. `faults` tells before an order
-    what its engine would fail on for certain; it runs in the web process. One of the `engines` is BUILT_IN.
+    what every engine would fail on for certain; it runs in the web process. One of the `engines` is BUILT_IN.
     """
 
     name: str
@@ -66,12 +86,6 @@ class Definition:
     faults: Callable[[Client, dict[str, Any]], Iterator[Fault]]
     engines: dict[str, Engine]
 
-    def engine(self, name: str) -> Callable[[Order], Result]:
-        """Return the engine of this name; raises UnknownModel."""
-        if name not in self.engines:
-            raise UnknownModel(asked=quoted(name), known=", ".join(sorted(self.engines)))
-        return self.engines[name].perform
-
     @cached_property
     def validator(self) -> StrictSerializer:
         """Checks any number of bodies, in any number of threads, with `run_validation`; to be made it takes longer."""
@@ -79,7 +93,7 @@ class Definition:
 
 
 def _background_scope(spec: dict[str, Any]) -> tuple[str | None, str | None]:
-    model = spec.get("image_model")
+    model = engine_name(asked_model(spec))
     try:
         size = parse_size(resolution=spec.get("resolution"), aspect_ratio=spec.get("aspect_ratio"))
     except EngineError:
@@ -98,8 +112,6 @@ def _background_faults(client: Client, spec: dict[str, Any]) -> Iterator[Fault]:
     from workflows.engines.colors import parse_color  # Pillow, which orders need not wait for
 
     resolution, ratio = spec.get("resolution"), spec.get("aspect_ratio")
-    definition = DEFINITIONS["background-generator"]
-    yield from _fault(("image_model",), definition.engine, name=engine_name(spec.get("image_model")))
     sizes = [
         *_fault(("resolution",), parse_size, resolution=resolution, aspect_ratio=None),
         *_fault(("aspect_ratio",), parse_size, resolution=None, aspect_ratio=ratio),
@@ -129,8 +141,30 @@ def _extract_items(order: Order) -> Result:
     return extract.extract(photo, order.spec, checkpoint=order.checkpoint)
 
 
+def _gemini_background(order: Order) -> Result:
+    from workflows.engines.providers import gemini  # so do the providers' SDKs
+
+    return gemini.background(order)
+
+
+def _openai_background(order: Order) -> Result:
+    from workflows.engines.providers import openai_images
+
+    return openai_images.background(order)
+
+
+def _gemini_items(order: Order) -> Result:
+    from workflows.engines.providers import gemini_items
+
+    photo = read_trial_image(client=order.client, key=order.spec["trial_image"])
+    order.checkpoint()
+    return gemini_items.extract(photo, order)
+
+
 NO_EVALUATION = "It does not evaluate what it made: eval_enabled changes nothing."
-NO_CONFIG = "Of runtime_config it knows output_format alone; the job's summary lists what was not used."
+NO_CONFIG = "Of runtime_config it knows model and output_format alone; the job's summary lists what was not used."
+CUT_TO_SIZE = "Its provider makes sizes of its own; the image is cut and scaled from the nearest, and says from which."
+NO_SEED = "Its provider takes no seed: no order makes the same image again."
 
 DEFINITIONS = {
     definition.name: definition
@@ -147,20 +181,37 @@ DEFINITIONS = {
                     resolutions=tuple(PIXEL_CLASSES),
                     ratios=RATIOS,
                     cannot=("It draws a set, its light and its materials: no people, products or text.", NO_EVALUATION),
-                )
+                ),
+                "gemini": Engine(
+                    perform=_gemini_background,
+                    cannot=(CUT_TO_SIZE, "Its provider does not promise the same image for a seed.", NO_EVALUATION),
+                    key_setting="GEMINI_API_KEY",
+                ),
+                "openai": Engine(
+                    perform=_openai_background,
+                    cannot=(CUT_TO_SIZE, NO_SEED, NO_EVALUATION),
+                    key_setting="OPENAI_API_KEY",
+                    fits=lambda size: openai_sides(size) is not None,
+                    limits=OPENAI_LIMITS,
+                ),
             },
         ),
         Definition(
             name="extract",
             summary="Dispatch an extract-trial-items workflow",
             serializer=ExtractTrialItemsRequest,
-            scope=lambda spec: (None, None),
+            scope=lambda spec: (engine_name(asked_model(spec)), None),
             faults=_extract_faults,
             engines={
                 BUILT_IN: Engine(
                     perform=_extract_items,
                     cannot=("It cuts out what stands before one background; items that touch come as one.", NO_CONFIG),
-                )
+                ),
+                "gemini": Engine(
+                    perform=_gemini_items,
+                    cannot=("Its masks are coarse: their edges are smoothed, not traced.", NO_CONFIG),
+                    key_setting="GEMINI_API_KEY",
+                ),
             },
         ),
     )

@@ -12,13 +12,15 @@ from django.db.models.functions import Greatest, Now
 from billing.models import Client, LedgerEntry, raises_configuration_version
 from studio_gateway.ids import ULIDField, new_ulid
 from workflows.engines import formats
-from workflows.engines.base import BUILT_IN, engine_name
+from workflows.engines.base import BUILT_IN, asked_model, engine_name
 from workflows.finding import BRAND, DISPLAY_NAME, HAS_BRAND, HAS_DISPLAY_NAME, MODEL
+from workflows.image_models import ImageModel
 from workflows.reconciliations import Reconciliation
 from workflows.webhooks.models import Event, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
 __all__ = [
     "Event",
+    "ImageModel",
     "Job",
     "JobEvent",
     "Output",
@@ -314,7 +316,7 @@ class Job(models.Model):
         """The name of the engine of its latest attempt, or of its first while there was none; empty once erased."""
         if self.fell_back:
             return BUILT_IN
-        return "" if self.erased_at else engine_name(self.spec.get("image_model"))
+        return "" if self.erased_at else engine_name(asked_model(self.spec))
 
 
 class JobEvent(models.Model):

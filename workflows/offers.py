@@ -1,13 +1,14 @@
 """The workflows on offer, as the rows say that are in force."""
 
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 
 from billing import ledger, prices
 from billing.authentication import Credentials
 from billing.configuration import Versioned
 from billing.models import Client
 from studio_gateway.errors import DomainError
+from workflows import line_up
 from workflows.catalogue import Definition, Fault
 from workflows.errors import WorkflowDisabled
 from workflows.models import Workflow
@@ -69,5 +70,6 @@ def try_out(*, definition: Definition, spec: dict[str, object], client: Client, 
         ledger.check_admission(client=client, credits=cost)
     except DomainError as error:
         refusal = error
-    warnings = list(islice(definition.faults(client, spec), MOST_WARNINGS))
+    of_model = line_up.faults(definition=definition, spec=spec, version=credentials.config_version)
+    warnings = list(islice(chain(of_model, definition.faults(client, spec)), MOST_WARNINGS))
     return Trial(credits_cost=cost, balance=client.balance, refusal=refusal, warnings=warnings)

@@ -57,6 +57,11 @@ def test_a_scope_has_one_price_also_where_it_is_null(db, scope: tuple):
         "UPDATE workflows_workflow SET enabled = false",
         "DELETE FROM workflows_workflow",
         "TRUNCATE workflows_workflow",
+        "UPDATE workflows_imagemodel SET enabled = false",
+        "INSERT INTO workflows_imagemodel (workflow, name, engine, vendor_id, enabled, ratios, resolutions, notes)"
+        " VALUES ('w', 'new', 'gemini', 'x', true, '{}', '{}', '')",
+        "DELETE FROM workflows_imagemodel",
+        "TRUNCATE workflows_imagemodel",
     ],
 )
 def test_a_change_by_raw_sql_raises_the_version_once(db, change: str):

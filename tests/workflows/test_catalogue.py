@@ -51,14 +51,19 @@ def test_the_workflows_are_told_with_limits_and_prices(db, shop: Shop):
         "max_attempts": 7,
         "deadline_seconds": 1800.0,
         "output_format": "webp",
-        "prices": [{"model": None, "pixel_class": None, "credits": 3}],
+        "prices": [
+            {"model": None, "pixel_class": None, "credits": 3},
+            {"model": "gemini-2.5-flash", "pixel_class": None, "credits": 5},
+        ],
     }
     assert background["enabled"] is True
-    assert [(price["model"], price["pixel_class"], price["credits"]) for price in background["prices"]] == [
+    assert [(price["model"], price["pixel_class"], price["credits"]) for price in background["prices"]][:6] == [
         (None, None, 2),
         (None, "2K", 4),
         (None, "4K", 8),
         (None, "512", 1),
+        ("gemini-3-pro-image", None, 15),
+        ("gemini-3-pro-image", "4K", 28),
     ]
 
 

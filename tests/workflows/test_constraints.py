@@ -54,6 +54,10 @@ def negative_count(job: Job) -> None:
     sql("INSERT INTO workflows_worker VALUES ('w', now(), now(), 0, 0, -1)")
 
 
+def model_set(assignments: str) -> Callable[[Job], None]:
+    return lambda job: sql(f"UPDATE workflows_imagemodel SET {assignments} WHERE name = 'gpt-image-2'") and None
+
+
 TOLD = """
 INSERT INTO workflows_webhookendpoint
        (id, client_id, url, event_types, encrypted_secret, previous_encrypted_secret, disabled_reason)
@@ -113,6 +117,12 @@ BREAKS: dict[str, Callable[[Job], None]] = {
     "reconciliation_fixed_was_found": lambda job: sql(
         "INSERT INTO workflows_reconciliation (checked, found, fixed, violations) VALUES ('{}', 1, 2, '[]')"
     ),
+    "image_model_name_once": model_set("name = 'gemini-3-pro-image'"),
+    "image_model_name_as_compared": model_set("name = 'GPT'"),
+    "image_model_vendor_id_not_empty": model_set("vendor_id = ''"),
+    "image_model_resolutions_known": model_set("resolutions = '{1K,8K}'"),
+    "image_model_ratios_known": model_set("ratios = '{1:1,5:1}'"),
+    "image_model_sizes_whole": model_set("ratios = '{}'"),
     "event_type_known": told("UPDATE workflows_event SET type = 'job.lost'"),
     "event_sequence_is_a_jobs": told("UPDATE workflows_event SET sequence = NULL"),
     "event_sequence_once": told(ANOTHER_EVENT.format(type="'job.failed'", sequence="sequence")),
@@ -289,3 +299,9 @@ def test_a_job_that_was_cancelled_while_it_ran_can_only_fail_as_cancelled(db, sh
         jobs.fail(attempt, code="x", message="y", technical=False)
     with refused_by("job_cancelled_ends_so"):
         sql("UPDATE workflows_job SET cancel_requested_at = now(), lease_until = NULL")
+
+
+@pytest.mark.parametrize("name", ["", " gpt", "gpt ", "built-in"])
+def test_a_model_that_no_order_could_name_is_refused(db, name: str):
+    with refused_by("image_model_name_as_compared"):
+        sql("UPDATE workflows_imagemodel SET name = %s WHERE name = 'gpt-image-2'", name)

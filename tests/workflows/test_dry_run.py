@@ -20,8 +20,9 @@ from tests.conftest import Shop
 from tests.helpers import SPEC, nothing_was_ordered, post, refused
 from tests.shopify import install, needs_openssl
 from tests.shopify import order as order_signed
-from workflows.catalogue import DEFINITIONS, Order
-from workflows.engines.base import EngineError, engine_name
+from workflows import line_up
+from workflows.catalogue import Order
+from workflows.engines.base import EngineError
 from workflows.models import Job, Workflow
 from workflows.storage import MAX_PHOTO_BYTES
 
@@ -154,8 +155,8 @@ def warned(said: dict[str, Any]) -> list[tuple[list[Any], str]]:
 def performed(shop: Shop, workflow: str, spec: dict[str, Any]) -> str:
     """Let the engine do it; return the code that it fails with, or nothing."""
     try:
-        engine = DEFINITIONS[workflow].engine(engine_name(spec.get("image_model")))
-        engine(Order(client=shop.client, spec=spec, seed=1))
+        maker = line_up.maker_for(Job(workflow=workflow, spec=spec))
+        maker.engine.perform(Order(client=shop.client, spec=spec, seed=1))
     except EngineError as error:
         return error.code
     return ""

@@ -148,7 +148,7 @@ def test_an_order_for_another_clients_image_fails_like_one_for_a_missing_image(d
         assert answer.status_code == 202  # nothing is looked up before the charge
         job = Job.objects.get(pk=answer.json()["job_id"])
         with pytest.raises(EngineError) as caught:
-            DEFINITIONS["extract"].engine("built-in")(Order(client=shop.client, spec=job.spec, seed=1))
+            DEFINITIONS["extract"].engines["built-in"].perform(Order(client=shop.client, spec=job.spec, seed=1))
         messages.append(caught.value.message.replace(key, "KEY"))
     assert messages[0] == messages[1]
 

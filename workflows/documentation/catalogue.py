@@ -20,6 +20,7 @@ MODEL = {
     "credits": 2,
     "sizes": [{"resolution": "1K", "aspect_ratio": "16:9", "width": 1368, "height": 768, "credits": 2}],
     "cannot": ["It does not evaluate what it made: eval_enabled changes nothing."],
+    "shut_down_on": None,
 }
 
 workflows = extend_schema(
@@ -39,14 +40,14 @@ workflows = extend_schema(
 
 models = extend_schema(
     operation_id="list_models",
-    summary="List the engines",
+    summary="List the models",
     tags=["Catalogue"],
     parameters=response_headers(200, *BARE_REFUSALS),
     responses={
         200: OpenApiResponse(
             ModelList,
-            description="The engines that are on, with their sizes and prices. Of other sizes each costs what the next "
-            "larger resolution does.",
+            description="The models that can be ordered now, with their sizes and prices. Of other sizes each costs "
+            "what the next larger resolution does.",
             examples=[OpenApiExample("models", value={"models": [MODEL]})],
         ),
         **BARE_REFUSALS,

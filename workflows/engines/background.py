@@ -10,14 +10,13 @@ import numpy as np
 from workflows.engines import moods, palette, scenes
 from workflows.engines.base import BUILT_IN, Picture, Result
 from workflows.engines.camera import Camera
-from workflows.engines.colors import parse_color
+from workflows.engines.colors import asked_colors
 from workflows.engines.palette import Floats
 from workflows.engines.sets import build
 from workflows.engines.sizes import parse_size
 from workflows.engines.stage import paint
 from workflows.engines.studio import Studio
 
-_MOST_COLORS = 6
 # JavaScript's numbers are exact below this, and the summary goes through them.
 _SEEDS = 2**53
 
@@ -31,11 +30,11 @@ def render(spec: Mapping[str, Any], *, default_seed: int, checkpoint: Callable[[
     """
     cv2.setNumThreads(1)  # worker processes are the parallelism
     size = parse_size(resolution=spec.get("resolution"), aspect_ratio=spec.get("aspect_ratio"))
-    asked = list(dict.fromkeys(parse_color(color) for color in spec.get("dominant_colors") or ()))
+    asked, left_out = asked_colors(spec.get("dominant_colors") or ())
     seed = _seed(default_seed if spec.get("seed") is None else spec["seed"])
     scene = scenes.understand(spec["scene_type"])
     found_moods, mood = moods.understand(spec["mood"])
-    used = asked[:_MOST_COLORS] or list(mood.palette[:3])
+    used = asked or list(mood.palette[:3])
     # What the client asked for by its value is kept; a mood only nudges it.
     saturation = mood.saturation if not asked else 1 + 0.3 * (mood.saturation - 1)
     camera = Camera(size.width, size.height)
@@ -64,7 +63,7 @@ def render(spec: Mapping[str, Any], *, default_seed: int, checkpoint: Callable[[
         },
         "mood": {"names": found_moods or [moods.DEFAULT], "understood": found_moods},
         "colors": used,
-        "colors_left_out": asked[_MOST_COLORS:],
+        "colors_left_out": left_out,
         "main_colors": [
             {"color": color, "share": share} for color, share in palette.main_colors(_thumbnail(pixels).reshape(-1, 3))
         ],

@@ -4,6 +4,8 @@ The web process imports this module, so it imports no image library.
 """
 
 import inspect
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -25,9 +27,21 @@ class EngineError(Exception):
 
 
 class UnknownModel(EngineError):
-    """There is no image model {asked}. There is: {known}; leave image_model out for the built-in one."""
+    """There is no image model {asked}. There is: {known}; order no model for the built-in one."""
 
     code = "unknown_model"
+
+
+class ModelShutDown(EngineError):
+    """The provider of {model} has shut it down on {date}. There is: {known}; order no model for the built-in one."""
+
+    code = "model_shut_down"
+
+
+class EngineNotConfigured(EngineError):
+    """This gateway has no access to the provider of {model}. There is: {known}; order no model for the built-in one."""
+
+    code = "engine_not_configured"
 
 
 class Stopped(Exception):
@@ -37,8 +51,17 @@ class Stopped(Exception):
 BUILT_IN = "built-in"
 
 
+def asked_model(spec: Mapping[str, Any]) -> str | None:
+    """Return the model that a spec orders from: its `image_model`, or the `model` of its `runtime_config`, if any.
+
+    What is no text there is returned as JSON, which is no model's name.
+    """
+    asked = spec["image_model"] if "image_model" in spec else (spec.get("runtime_config") or {}).get("model")
+    return asked if asked is None or isinstance(asked, str) else json.dumps(asked)
+
+
 def engine_name(model: str | None) -> str:
-    """Return the name of the engine that an `image_model` stands for, whether there is one or not."""
+    """Return the name of the engine, or of a provider's model, that an order's model stands for, if there is one."""
     return BUILT_IN if model is None else model.strip().lower()
 
 

@@ -4,6 +4,7 @@ The web process imports this module for dry runs, and the engines to make an ord
 """
 
 import re
+from collections.abc import Iterable
 
 from PIL import ImageColor
 
@@ -28,6 +29,7 @@ SHOP_COLORS = {
     "terra cotta": "#c4704f", "warm white": "#f8f1e4", "wine": "#64202f",
 }  # fmt: skip
 
+_MOST_COLORS = 6
 _HEX = re.compile(r"#?([0-9a-f]{3}|[0-9a-f]{6})")
 
 
@@ -47,3 +49,12 @@ def parse_color(text: str) -> str:
         if found := SHOP_COLORS.get(name) or ImageColor.colormap.get(name.replace(" ", "").replace("grey", "gray")):
             return found if isinstance(found, str) else "#{:02x}{:02x}{:02x}".format(*found)
     raise UnknownColor(asked=quoted(text))
+
+
+def asked_colors(texts: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Return the colours that an order names, as #rrggbb and each once: those that are used, and those beyond.
+
+    Raises UnknownColor.
+    """
+    asked = list(dict.fromkeys(parse_color(text) for text in texts))
+    return asked[:_MOST_COLORS], asked[_MOST_COLORS:]

@@ -76,7 +76,7 @@ def extract(photo: bytes, spec: Mapping[str, Any], *, checkpoint: Callable[[], N
         "items_found": len(items),
         "items_returned": len(pictures),
         "color_words": sorted(wanted),
-        "unused": sorted((spec.get("runtime_config") or {}).keys() - {"output_format"}),
+        "unused": sorted((spec.get("runtime_config") or {}).keys() - {"model", "output_format"}),
     }
     return Result(pictures=pictures, summary=summary)
 

@@ -58,9 +58,12 @@ class SizeSerializer(serializers.Serializer[Any]):
 
 
 class ModelSerializer(serializers.Serializer[Any]):
-    """One engine of one workflow."""
+    """What makes the orders of one workflow."""
 
-    model = serializers.CharField(help_text="The image_model; `built-in` is also what an order gets that names none.")
+    model = serializers.CharField(
+        help_text="The image_model, or for extract `runtime_config.model`; `built-in` is also what an order gets that "
+        "names none."
+    )
     workflow = serializers.CharField(help_text="The workflow that it works for.")
     credits = serializers.IntegerField(
         allow_null=True, help_text="Credits of an order that says nothing of its size; null where it has no price now."
@@ -71,9 +74,12 @@ class ModelSerializer(serializers.Serializer[Any]):
     cannot = serializers.ListField(
         child=serializers.CharField(), help_text="What it cannot do although an order could ask for it, in sentences."
     )
+    shut_down_on = serializers.DateField(
+        allow_null=True, help_text="From this day on, in UTC, its provider has it no more; null where none is known."
+    )
 
 
 class ModelList(serializers.Serializer[Any]):
-    """The engines that are on."""
+    """The models that can be ordered now."""
 
-    models = ModelSerializer(many=True, help_text="Each engine of each workflow that takes orders.")
+    models = ModelSerializer(many=True, help_text="Each model of each workflow that takes orders.")
