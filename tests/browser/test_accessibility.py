@@ -53,23 +53,25 @@ def test_the_sign_in(gateway: Gateway, page: Page):
     accessible(page)
 
 
-def walk(gateway: Gateway, page: Page, paths: Iterable[str]) -> None:
+def walk(gateway: Gateway, page: Page, paths: Iterable[str], *, narrow: bool) -> None:
     found = {}
     for path in paths:
         answer = page.goto(gateway.url + path)
         assert answer.status == 200, path
-        if wrong := faults(page):
+        if wrong := faults(page, narrow=narrow):
             found[path] = wrong
     assert found == {}, "\n".join(fault for wrong in found.items() for fault in (wrong[0], *wrong[1]))
 
 
 def test_each_list_and_a_row_of_each(gateway: Gateway, staff: Page):
-    walk(gateway, staff, [path for path in pages(rows=1) if "?q=" not in path and "/history/" not in path])
+    walk(
+        gateway, staff, [path for path in pages(rows=1) if "?q=" not in path and "/history/" not in path], narrow=False
+    )
 
 
 @pytest.mark.slow
-def test_empty_lists_histories_and_more_rows(gateway: Gateway, staff: Page):
-    walk(gateway, staff, pages())
+def test_every_page_on_a_phone_too_with_empty_lists_histories_and_more_rows(gateway: Gateway, staff: Page):
+    walk(gateway, staff, pages(), narrow=True)
 
 
 def test_every_dialog(gateway: Gateway, staff: Page):
@@ -85,7 +87,7 @@ def test_every_dialog(gateway: Gateway, staff: Page):
             dialog = staff.get_by_role("dialog")
             expect(dialog.locator("form")).to_be_visible()
             assert dialog.get_attribute("aria-label"), address
-            accessible(staff)
+            accessible(staff, narrow=False)
             staff.keyboard.press("Escape")
             expect(dialog).to_be_hidden()
     assert {"refund", "grant"} <= opened

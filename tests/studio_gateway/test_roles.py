@@ -52,6 +52,7 @@ BULK = {
     "workflows_job_refund_selected": {SUPPORT, FINANCE},
     "workflows_job_run_selected_again": {SUPPORT, ENGINEERING},
     "billing_price_delete_selected": {FINANCE},
+    "workflows_imagemodel_delete_selected": {ENGINEERING},
 }
 # What is added, changed and deleted by Django's own forms.
 FORMS = {
@@ -61,6 +62,9 @@ FORMS = {
     "billing_price_change": {FINANCE},
     "billing_price_delete": {FINANCE},
     "workflows_workflow_change": {ENGINEERING},
+    "workflows_imagemodel_add": {ENGINEERING},
+    "workflows_imagemodel_change": {ENGINEERING},
+    "workflows_imagemodel_delete": {ENGINEERING},
 }
 SENT = {
     "_form_submitted": "True",
