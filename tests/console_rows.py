@@ -43,7 +43,7 @@ HOSTILE = (
     "</textarea></title>--></style>{{ 7*7 }}"
 )
 # Columns that a constraint lets have each value but once, together with others.
-ONCE = {"model", "reference"}
+ONCE = {"model", "name", "reference"}
 # Text that runs the other way, and a word that is wider than any screen.
 WIDE = f"\u202e{HOSTILE}\u2066{'W' * 300}"
 
