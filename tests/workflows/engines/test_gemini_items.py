@@ -17,7 +17,6 @@ from tests.providers import gemini_text, masked, picture
 from tests.webhooks import Receiver
 from workflows.catalogue import Order
 from workflows.engines.base import EngineError, Result
-from workflows.engines.providers.gemini_items import extract
 from workflows.image_models import ImageModel
 
 MODEL = ImageModel(name="ours", engine="gemini", vendor_id="gemini-v1")
@@ -39,6 +38,9 @@ def cut_out(photo: bytes, **spec: Any) -> Result:
         model=MODEL,
         ends_at=time.monotonic() + 30,
     )
+    # Here, because the SDK takes seconds to import, and each of the processes that share the tests would.
+    from workflows.engines.providers.gemini_items import extract
+
     return extract(photo, order)
 
 

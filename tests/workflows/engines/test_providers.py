@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -190,18 +190,18 @@ def test_thoughts_of_gemini_are_no_image(provider: Receiver):
 @pytest.mark.parametrize(
     "data",
     [
-        b"",
-        b"<html>no image</html>",
-        picture(1024, 1024)[:2000],
-        providers.bomb(),
-        picture(16, 16),
-        picture(512, 512),
-        picture(1024, 512),
+        lambda: b"",
+        lambda: b"<html>no image</html>",
+        lambda: picture(1024, 1024)[:2000],
+        providers.bomb,
+        lambda: picture(16, 16),
+        lambda: picture(512, 512),
+        lambda: picture(1024, 512),
     ],
     ids=["empty", "a page", "half", "a bomb", "a dot", "half as large", "another ratio"],
 )
-def test_a_wrong_image_is_a_technical_failure(provider: Receiver, name: str, data: bytes):
-    error = failure(name, provider, {"gemini": gemini_image, "openai": openai_answer}[name](data))
+def test_a_wrong_image_is_a_technical_failure(provider: Receiver, name: str, data: Callable[[], bytes]):
+    error = failure(name, provider, {"gemini": gemini_image, "openai": openai_answer}[name](data()))
     assert (error.code, error.technical) == ("provider_wrong_answer", True)
 
 
