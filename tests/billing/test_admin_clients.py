@@ -16,7 +16,8 @@ def page(shop: Shop) -> str:
 
 
 def form_of(shop: Shop, **fields: object) -> dict[str, object]:
-    counts = {f"{rows}-{kind}_FORMS": 0 for rows in ("api_keys", "shop_domains") for kind in ("TOTAL", "INITIAL")}
+    inlines = ("api_keys", "shop_domains", "webhook_endpoints")
+    counts = {f"{rows}-{kind}_FORMS": 0 for rows in inlines for kind in ("TOTAL", "INITIAL")}
     return {
         "name": shop.client.name,
         "max_open_jobs": 1000,

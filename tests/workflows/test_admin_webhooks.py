@@ -170,3 +170,18 @@ def test_who_may_only_look_changes_no_endpoint_and_no_get_does(secret: str, djan
     for path in paths:
         assert (browser.get(path).status_code, browser.post(path).status_code) == (403, 403), path
     assert list(WebhookEndpoint.objects.values()) == before
+
+
+def test_the_page_of_a_client_shows_its_endpoints_and_their_state(secret: str, shop: Shop):
+    endpoint, browser = WebhookEndpoint.objects.get(), signed_in()
+    path = f"/admin/billing/client/{shop.client.pk}/change/"
+
+    def shown() -> str:
+        return " ".join(browser.get(path).content.decode().split())
+
+    assert f'href="{page(endpoint)}change/" class="text-link">https://hooks.example/?&lt;b&gt;</a>' in shown()
+    assert secret not in shown() and endpoint.encrypted_secret not in shown()
+    other = Shop.make(name="Other")
+    assert page(endpoint) not in browser.get(f"/admin/billing/client/{other.client.pk}/change/").content.decode()
+    submit_dialog(browser, f"{page(endpoint)}remove/")
+    assert page(endpoint) not in shown()

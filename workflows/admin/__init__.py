@@ -1,4 +1,5 @@
-import workflows.webhooks.admin  # noqa: F401 — registers its own
+import workflows.admin.client_page
+import workflows.webhooks.admin  # noqa: F401 — these register what is theirs
 from workflows.admin.jobs import JobAdmin
 from workflows.admin.models import ImageModelAdmin
 from workflows.admin.reconciliations import ReconciliationAdmin

@@ -108,6 +108,18 @@ class EndpointStateFilter(RadioFilter):
         return queryset.filter(self.states[state]) if state in self.states else queryset
 
 
+def state(endpoint: WebhookEndpoint) -> SafeString:
+    if endpoint.deleted_at is not None:
+        return label("deleted", COLOURS)
+    if endpoint.disabled_at is not None:
+        return label("disabled", COLOURS)
+    return label("enabled" if endpoint.failing_since is None else "failing", COLOURS)
+
+
+def asked_for(endpoint: WebhookEndpoint) -> str:
+    return ", ".join(endpoint.event_types) or "all"
+
+
 @admin.register(WebhookEndpoint)
 class WebhookEndpointAdmin(RecordAdmin):
     list_display = ["id", "state", "client", "url", "failing_since", "created_at"]
@@ -128,15 +140,11 @@ class WebhookEndpointAdmin(RecordAdmin):
 
     @display(description="State")
     def state(self, endpoint: WebhookEndpoint) -> SafeString:
-        if endpoint.deleted_at is not None:
-            return label("deleted", COLOURS)
-        if endpoint.disabled_at is not None:
-            return label("disabled", COLOURS)
-        return label("enabled" if endpoint.failing_since is None else "failing", COLOURS)
+        return state(endpoint)
 
     @display(description="Event types")
     def asked_for(self, endpoint: WebhookEndpoint) -> str:
-        return ", ".join(endpoint.event_types) or "all"
+        return asked_for(endpoint)
 
     @display(description="See also")
     def more(self, endpoint: WebhookEndpoint) -> SafeString:
