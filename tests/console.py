@@ -62,6 +62,7 @@ def order(client: Client, *, spec: dict[str, Any] | None = None, body: bytes = b
         client_id=client.pk,
         body=body,
         body_size=len(body),
+        body_truncated=False,
     )
     workflow = Workflow.objects.get(name="background-generator")
     client.read_again()

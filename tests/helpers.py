@@ -34,7 +34,15 @@ def order(shop: Shop, *, credits: int = 2, **changes: Any) -> Job:
         workflow=Workflow.objects.get(name="background-generator"),
         spec=SPEC,
         credits_cost=credits,
-        log=RequestLog(request_id=new_ulid(), method="POST", path="/v1/x", status=202, duration_ms=0, body_size=0),
+        log=RequestLog(
+            request_id=new_ulid(),
+            method="POST",
+            path="/v1/x",
+            status=202,
+            duration_ms=0,
+            body_size=0,
+            body_truncated=False,
+        ),
     )
     if changes:
         Job.objects.filter(pk=job.pk).update(**changes)
