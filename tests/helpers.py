@@ -112,6 +112,18 @@ def books_are_right(client: Client) -> None:
     assert sum(entry.kind == "REFUND" for entry in entries) == refunded
 
 
+def waiting() -> list[str]:
+    """What is waited for in this database, one item for each who waits."""
+    sql("SELECT pg_stat_clear_snapshot()")  # a transaction sees those who were connected when it first looked
+    return [
+        kind
+        for (kind,) in sql(
+            "SELECT locktype FROM pg_locks JOIN pg_stat_activity USING (pid)"
+            " WHERE NOT granted AND datname = current_database()"
+        )
+    ]
+
+
 def together(*calls: Callable[[], Any], over_http: bool = False) -> list[Any]:
     """Run each call in a thread of its own, begun at the same moment; return what they returned or raised.
 

@@ -14,7 +14,7 @@ from requestlog.models import RequestLog
 from studio_gateway.ids import new_ulid
 from tests.conftest import Shop
 from tests.gateway import Gateway, eventually
-from tests.helpers import SPEC, books_are_right, claimed, get, post, refused, sql, together
+from tests.helpers import SPEC, books_are_right, claimed, get, post, refused, sql, together, waiting
 from workflows import jobs
 from workflows.models import Job, Workflow
 
@@ -283,18 +283,6 @@ def place(shop: Shop) -> Job:
         ),
         once=jobs.Once(key="k", digest="d", header="Idempotency-Key"),
     )
-
-
-def waiting() -> list[str]:
-    """What is waited for in this database, one item for each who waits."""
-    sql("SELECT pg_stat_clear_snapshot()")  # a transaction sees those who were connected when it first looked
-    return [
-        kind
-        for (kind,) in sql(
-            "SELECT locktype FROM pg_locks JOIN pg_stat_activity USING (pid)"
-            " WHERE NOT granted AND datname = current_database()"
-        )
-    ]
 
 
 @pytest.mark.parametrize("room", [2, 1], ids=["for both", "for one"])
