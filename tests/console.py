@@ -66,7 +66,9 @@ def order(client: Client, *, spec: dict[str, Any] | None = None, body: bytes = b
     )
     workflow = Workflow.objects.get(name="background-generator")
     client.read_again()
-    return jobs.submit(client=client, workflow=workflow, spec=spec or {}, credits_cost=cost, log=log)
+    job = jobs.submit(client=client, workflow=workflow, spec=spec or {}, credits_cost=cost, log=log)
+    job.refresh_from_db()
+    return job
 
 
 def succeed(job: Job) -> Job:
