@@ -1,33 +1,30 @@
 """What is measured: one PostgreSQL of the run's own, with a database and processes of each section's own."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import django
 from django.core.management import call_command
 from django.db import connection
 
 from tests import databases
-from tests import environment  # noqa: F401 — the defaults of all that the environment may say
 from tests.gateway import Gateway
 
 
+@dataclass
 class Bench:
-    """A run in `folder`: `rounds` of what is measured in rounds, `rows` jobs in the database that has grown.
+    """A run: `rounds` of what is measured in rounds, `rows` jobs in the database that has grown.
 
     The embedded server, with all its settings as shipped, works in `folder`: on a disk, where a commit costs what it
-    costs. It is joined by this process, and gone when this process is.
+    costs. It is joined by this process, and gone when this process is. `quick` only shows that a section works.
     """
 
-    def __init__(self, folder: Path, *, rounds: int, rows: int) -> None:
-        self.folder, self.rounds, self.rows = folder, rounds, rows
-        os.environ.update(
-            STUDIO_DATA_DIR=str(folder), DATABASE_URL="", DJANGO_SETTINGS_MODULE="studio_gateway.settings"
-        )
-        django.setup()
+    folder: Path
+    rounds: int
+    rows: int
+    quick: bool = False
 
     @cached_property
     def _migrated(self) -> bool:
