@@ -12,6 +12,7 @@ from typing import Any
 
 SECTIONS = {
     "accept": "tests.bench.accept",
+    "queue": "tests.bench.queue",
 }
 
 
