@@ -13,6 +13,7 @@ from typing import Any
 SECTIONS = {
     "accept": "tests.bench.accept",
     "queue": "tests.bench.queue",
+    "idle": "tests.bench.idle",
 }
 
 
