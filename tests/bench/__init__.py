@@ -14,6 +14,7 @@ SECTIONS = {
     "accept": "tests.bench.accept",
     "queue": "tests.bench.queue",
     "idle": "tests.bench.idle",
+    "growth": "tests.bench.growth",
 }
 
 

@@ -5,6 +5,7 @@ import os
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from contextlib import ExitStack
 
 from billing.clients import create_client
 from billing.models import Client
@@ -41,7 +42,7 @@ def measure(bench: Bench) -> Section:
         body = json.dumps(SPEC).encode()
         requests = [order(path=PATH, key=key, body=body, port=gateway.port) for _, key in shops]
         ids = range(shops[0][0], shops[-1][0] + 1)
-        web, server = gateway.processes["web"].pid, postgres(bench.folder)
+        web, others = gateway.processes["web"].pid, {"PostgreSQL": postgres(bench.folder), "the load": os.getpid()}
 
         def over_http(who: slice, seconds: float = seconds) -> Load:
             return load(port=gateway.port, requests=requests[who], connections=CONNECTIONS, seconds=seconds, status=202)
@@ -49,28 +50,30 @@ def measure(bench: Bench) -> Section:
         def bare(who: slice) -> Load:
             return pgbench(clients=ids[who], spec=SPEC, connections=CONNECTIONS, seconds=seconds)
 
-        def turn(what: str, run: Callable[[slice], Load], who: slice) -> float:
-            with cost(web) as of_web, cost(server) as of_server, cost(os.getpid(), alone=True) as of_load:
-                got = run(who)
+        def turn(what: str, run: Callable[[slice], Load], which: slice, of: dict[str, int]) -> float:
+            with ExitStack() as stack:
+                spent = {whose: stack.enter_context(cost(pid, alone=pid == os.getpid())) for whose, pid in of.items()}
+                got = run(which)
             told = {
                 "orders/s": got.rate,
                 "p50, ms": statistics.median(got.latencies),
                 "p99, ms": statistics.quantiles(got.latencies, n=100)[98],
             }
-            for whose, spent in {"the web": of_web, "PostgreSQL": of_server, "the load": of_load}.items():
-                told[f"CPU of {whose}, ms an order"] = spent.cpu / len(got.latencies) * 1000
+            for whose, each in spent.items():
+                told[f"CPU of {whose}, ms an order"] = each.cpu / len(got.latencies) * 1000
             for figure, value in told.items():
                 figures[f"{what}: {figure}"].append(value)
             return got.rate
 
         over_http(slice(None), seconds=1)  # warms up
         for _ in range(bench.rounds):
-            for who, which, goal in LOADS:
-                ratio = turn(f"web, {who}", over_http, which) / turn(f"pgbench, {who}", bare, which)
-                figures[f"web/pgbench, {who} (goal {goal})"].append(ratio)
+            for who, which, _ in LOADS:
+                ours = turn(f"web, {who}", over_http, which, {"the web": web, **others})
+                figures[f"{who}: web/pgbench"].append(ours / turn(f"pgbench, {who}", bare, which, others))
         section.detail["statements"] = sent = _sent(gateway, bench, key=shops[0][1])
+    goals = {f"{who}: web/pgbench": goal for who, _, goal in LOADS}
     for what, values in figures.items():
-        section.add(what, values)
+        section.add(what, values, goal=goals.get(what, ""))
     section.add("statements an order", sum(sent.values()))
     return section
 

@@ -47,25 +47,35 @@ def _cpu(pid: int, *, alone: bool) -> float:
 
 @contextmanager
 def statements(data_dir: Path) -> Iterator[list[str]]:
-    """Collect what the embedded server is asked to do meanwhile by others than this process, BEGIN and COMMIT too."""
+    """Collect what the embedded server is asked for meanwhile, in Django's database and by other processes.
+
+    BEGIN and COMMIT too. The server logs everybody's statements for as long.
+    """
     log, said = data_dir / "postgres" / "server.log", list[str]()
     with connection.cursor() as cursor:
-        _log_statements(cursor, "all")
-        start = log.stat().st_size
-        yield said
-        text = log.read_bytes()[start:].decode()
-        _log_statements(cursor, "none")
-    for pid, statement in re.findall(r"^.* \[(\d+)\] LOG:  (?:statement|execute \S+): *(.*(?:\n\t.*)*)", text, re.M):
-        if int(pid) != connection.connection.info.backend_pid:
-            said.append(" ".join(statement.split()))
+        cursor.execute("SELECT current_database(), pg_backend_pid()")
+        database, here = cursor.fetchone()
+        try:
+            _set(cursor, log_line_prefix="%p of %d ", log_statement="all")
+            start = log.stat().st_size
+            yield said
+            text = log.read_bytes()[start:].decode()
+        finally:
+            _set(cursor, log_line_prefix=None, log_statement=None)
+    told = re.compile(rf"^(\d+) of {database} LOG:  (?:statement|execute \S+): *(.*(?:\n\t.*)*)", re.M)
+    said += [" ".join(statement.split()) for pid, statement in told.findall(text) if int(pid) != here]
 
 
-def _log_statements(cursor: Any, which: str) -> None:
-    cursor.execute(f"ALTER SYSTEM SET log_statement = '{which}'")
+def _set(cursor: Any, **settings: str | None) -> None:
+    """Change settings of the server, None back to what they were, and wait until they are in force."""
+    cursor.execute("SELECT pg_conf_load_time()")
+    (loaded,) = cursor.fetchone()
+    for name, value in settings.items():
+        cursor.execute(f"ALTER SYSTEM RESET {name}" if value is None else f"ALTER SYSTEM SET {name} = '{value}'")
     cursor.execute("SELECT pg_reload_conf()")
 
     def known() -> bool:
-        cursor.execute("SHOW log_statement")
-        return bool(cursor.fetchone()[0] == which)
+        cursor.execute("SELECT pg_conf_load_time() > %s", [loaded])
+        return bool(cursor.fetchone()[0])
 
     eventually(known)

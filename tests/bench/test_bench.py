@@ -73,7 +73,7 @@ def test_each_section_has_its_figures(name: str, django_db_setup: None, django_d
         pytest.skip("the benchmark measures the embedded server, and the tests have another")
     with django_db_blocker.unblock():
         section = import_module(SECTIONS[name]).measure(
-            Bench(Path(os.environ["STUDIO_DATA_DIR"]), rounds=1, rows=100, quick=True)
+            Bench(Path(os.environ["STUDIO_DATA_DIR"]), rounds=1, rows=3_000, quick=True)
         )
     report.write({"CPU": "any"}, {name: section}, tmp_path)
     table = (tmp_path / "bench.md").read_text()
