@@ -21,7 +21,7 @@ demo: .venv/ready
 	$(BIN)/python manage.py demo $(if $(PHOTO),--photo "$(PHOTO)")
 
 test: .venv/ready-for-tests
-	$(BIN)/python -m pytest --numprocesses 5 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 6 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 chaos: .venv/ready-for-tests
 	$(BIN)/python -m tests.faults.campaign --seconds $(SECONDS) --seed $(SEED)

@@ -2,8 +2,6 @@
 
 import hashlib
 import io
-import struct
-import zlib
 
 import pytest
 from django.core.files.base import ContentFile
@@ -13,6 +11,7 @@ from PIL import Image
 from tests.conftest import Shop
 from tests.gateway import Gateway
 from tests.helpers import books_are_right, photo_of_a_person
+from tests.providers import bomb
 
 
 def test_a_background_is_ordered_paid_for_made_and_downloaded(gateway: Gateway, shop: Shop):
@@ -45,16 +44,6 @@ def test_the_items_on_a_photo_of_a_person_are_cut_out(gateway: Gateway, shop: Sh
         assert (item.mode, item.size) == ("RGBA", (output["width"], output["height"]))
         assert item.getextrema()[3] == (0, 255)  # neither empty nor all of it
     assert shop.balance == 97
-
-
-def bomb() -> bytes:
-    """A PNG of a few bytes whose header claims 50,000 × 50,000 pixels."""
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
 
 
 IMPOSSIBLE = {
