@@ -12,7 +12,7 @@ from workflows.engines.base import BUILT_IN, Picture, Result
 from workflows.engines.camera import Camera
 from workflows.engines.colors import asked_colors
 from workflows.engines.palette import Floats
-from workflows.engines.sets import build
+from workflows.engines.sets import Place, build
 from workflows.engines.sizes import parse_size
 from workflows.engines.stage import paint
 from workflows.engines.studio import Studio
@@ -46,9 +46,9 @@ def render(spec: Mapping[str, Any], *, default_seed: int, checkpoint: Callable[[
         asked=bool(asked),
         seed=seed,
     )
-    layers = build(studio)
+    built = build(studio)
     checkpoint()
-    pixels = paint(camera, layers, vignette=mood.vignette, rng=studio.random("grain"))
+    pixels = paint(camera, built.layers, vignette=mood.vignette, rng=studio.random("grain"))
     checkpoint()
     summary = {
         "engine": BUILT_IN,
@@ -58,9 +58,11 @@ def render(spec: Mapping[str, Any], *, default_seed: int, checkpoint: Callable[[
         "scene": {
             "set": scene.set,
             "material": scene.material,
-            "shadow": scene.shadow,
+            "shadow": next(iter(scene.shadows), None),
             "understood": list(scene.understood),
+            "left_out": list(scene.left_out),
         },
+        "free_box": _pixels_of(built.place, camera),
         "mood": {"names": found_moods or [moods.DEFAULT], "understood": found_moods},
         "colors": used,
         "colors_left_out": left_out,
@@ -77,6 +79,13 @@ def _seed(value: int) -> int:
         return value
     # hex() and not str(), which refuses integers of more than 4300 digits.
     return int.from_bytes(hashlib.sha256(hex(value).encode()).digest()[:8]) % _SEEDS
+
+
+def _pixels_of(place: Place, camera: Camera) -> list[int]:
+    """Return the place for the product in pixels: left, top, width and height."""
+    left, right = (int(round(x * camera.scale + camera.width / 2)) for x in (place.left, place.right))
+    top, bottom = (int(round(y * camera.scale + camera.height / 2)) for y in (place.top, place.bottom))
+    return [left, top, right - left, bottom - top]
 
 
 def _saturated(color: Floats, factor: float) -> Floats:

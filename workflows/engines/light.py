@@ -4,7 +4,7 @@ Light is computed on a small picture and enlarged, for it is soft; what is sharp
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -43,6 +43,8 @@ class Rig:
     key_tint: Floats
     fill_tint: Floats
     contrast: float
+    # The share of the key light that what hangs before the lamp leaves to points of the set, shape (h, w).
+    pattern: Callable[[Points], Floats] | None = None
 
     @classmethod
     def of(cls, mood: Mood, *, turn: float = 0.0, sunlit: bool = False) -> Self:
@@ -76,6 +78,8 @@ class Rig:
         `seen` is the share of the key light that no object hides, `open_sky` that of the surroundings. Lambert's
         cosine law, falling off with the square of the distance.
         """
+        if self.pattern:
+            seen = seen * self.pattern(points)
         light: Floats = np.zeros((), np.float32)
         for lamp in self.key[:: _KEY_SAMPLES // 7]:
             to_x, to_y, to_z = lamp[0] - points.x, lamp[1] - points.y, lamp[2] - points.z
@@ -141,27 +145,6 @@ def _shadows(
     reach = (height - plane) / np.where(falls[:, None], height - points[None, :, axis], 1)
     thrown = lamps[:, None] + (points[None] - lamps[:, None]) * reach[..., None]
     return _sixteenths(camera.project(thrown)), falls & (above.max() >= 0.002)
-
-
-def pattern(camera: Camera, rig: Rig, openings: Floats, *, distance: float, on_wall: bool) -> Floats:
-    """Return the share of the key light that falls through `openings` on the wall or the floor, shape (h, w).
-
-    The openings are convex polygons, shape (openings, corners, 2), given where their light falls on the wall; they
-    hang `distance` before the wall, so that a larger lamp blurs their edges, and the more the farther they fall.
-    """
-    total = np.zeros((camera.height, camera.width), np.float32)
-    mask = np.empty((camera.height, camera.width), np.uint8)
-    middle = rig.key.mean(axis=0)
-    fallen = np.concatenate([openings, np.full((*openings.shape[:2], 1), WALL)], axis=2)
-    hung = fallen + (middle - fallen) * (distance / (WALL - middle[2]))
-    for lamp in rig.key:
-        along = hung - lamp
-        reach = (WALL - lamp[2]) / along[..., 2] if on_wall else -lamp[1] / np.minimum(along[..., 1], -1e-3)
-        mask.fill(0)
-        for polygon in _sixteenths(camera.project(lamp + along * reach[..., None])):
-            cv2.fillConvexPoly(mask, polygon, (255,), cv2.LINE_AA, 4)
-        total += mask
-    return total / (255 * len(rig.key))
 
 
 def _sixteenths(pixels: Floats) -> NDArray[np.int32]:

@@ -1,0 +1,147 @@
+"""Rooms: a wall and a floor that meet in an edge or in the curve of a studio sweep, and what is seen from above."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from workflows.engines.camera import FOCAL, STAGE, WALL, Camera, View
+from workflows.engines.light import Points, corner, unhidden
+from workflows.engines.palette import Floats
+from workflows.engines.sets.shot import Shot
+from workflows.engines.stage import Layer
+
+
+def sweep(shot: Shot) -> list[Layer]:
+    """Return a backdrop that bends down into the floor, as long as both are of what can be bent."""
+    return bent(shot, 0.8 if shot.studio.scene.stand else 1.3) if _is_bent(shot) else wall(shot)
+
+
+def bent(shot: Shot, bend: float) -> list[Layer]:
+    """Return wall and floor with a curve of the radius `bend` between them, their colours melting into each other."""
+    camera, small = shot.camera, shot.small
+    hulls, rig = shot.hulls, shot.rig
+    view = small.view()
+    y, z, lean = cove(view.y, small, bend)
+    flat = lean**2
+    mixed = [
+        flat * unhidden(small, lamps, hulls, level=0.0, smooth=smooth)
+        + (1 - flat) * unhidden(small, front, hulls, smooth=smooth)
+        for lamps, front, smooth in ((rig.key, rig.key, 0.8), (rig.dome_up, rig.dome_front, 3.5))
+    ]
+    light = rig.on(
+        Points(view.x * z / FOCAL, y, z, normal_y=lean, normal_z=-np.sqrt(1 - flat)), seen=mixed[0], open_sky=mixed[1]
+    )
+
+    def floor_cover(view: View) -> Floats:
+        _, _, lean = cove(view.y, camera, bend)
+        smooth = np.clip((lean - 0.5) / 0.5, 0, 1)
+        return np.broadcast_to(smooth**2 * (3 - 2 * smooth), (len(view.y), view.x.shape[1]))
+
+    layers = [Layer("wall", shot.backdrop.color, light, None, _wall_albedo(shot))]
+    if not np.array_equal(shot.ground.color, shot.backdrop.color):
+        below = (-1e3, camera.at(bend, WALL), 1e3, 1e3)
+        layers.append(Layer("floor", shot.ground.color, light, floor_cover, floor_albedo(shot), below))
+    return layers
+
+
+def cove(y: Floats, camera: Camera, bend: float) -> tuple[Floats, Floats, Floats]:
+    """Return the height and depth of a seamless backdrop for the rows `y`, and the y of its normal (1: floor)."""
+    floor_z, wall_rise = camera.depth(y), camera.rise(y, WALL)
+    slope = (y - camera.horizon) / FOCAL
+    middle_z, eye = WALL - bend, camera.eye
+    # The farther meeting of the row's ray with the circle of radius `bend` around (middle_z, bend).
+    a, b = 1 + slope**2, middle_z + slope * (eye - bend)
+    z = (b + np.sqrt(np.maximum(b**2 - a * (middle_z**2 + (eye - bend) ** 2 - bend**2), 0))) / a
+    height = eye - slope * z
+    lean = np.clip((bend - height) / bend, 0, 1)
+    on_floor = (floor_z <= middle_z) & (y > camera.horizon)
+    on_wall = wall_rise >= bend
+    return (
+        np.where(on_floor, 0, np.where(on_wall, wall_rise, height)).astype(np.float32),
+        np.where(on_floor, floor_z, np.where(on_wall, WALL, z)).astype(np.float32),
+        np.where(on_floor, 1, np.where(on_wall, 0, lean)).astype(np.float32),
+    )
+
+
+def wall(shot: Shot) -> list[Layer]:
+    """Return an upright wall. Behind a table it is far away, out of focus and out of reach of shadows."""
+    far = shot.studio.scene.ground in ("table", "cloth")
+    return [upright(shot, far=far, footed=shot.studio.scene.ground in ("floor", "water"))]
+
+
+def upright(shot: Shot, *, far: bool = False, footed: bool = True) -> Layer:
+    """Return a wall over the whole picture; with `footed`, darker where a floor meets it."""
+    small, rig = shot.small, shot.rig
+    view = small.view()
+    rise = small.rise(view.y, WALL)
+    hulls = [] if far else shot.hulls
+    sky = unhidden(small, rig.dome_front, hulls, smooth=3.5)
+    if footed:
+        sky = sky * (1 - 0.22 * np.exp(-np.maximum(rise, 0) / 0.12))
+    points = Points(view.x * (WALL / FOCAL), rise, WALL, normal_y=0.0, normal_z=-1.0)
+    light = rig.on(points, seen=unhidden(small, rig.key, hulls), open_sky=sky)
+    return Layer("wall", shot.backdrop.color, light, None, _wall_albedo(shot, blur=0.014 if far else 0.0))
+
+
+def floor(shot: Shot) -> list[Layer]:
+    """Return the floor below the wall; none where the backdrop has become it already."""
+    if _is_bent(shot):
+        return []
+    camera = shot.camera
+
+    def cover(view: View) -> Floats:
+        edge = shot.edge(view) if shot.edge else camera.seam
+        soft = max(view.pixel, 0.0015)
+        return np.broadcast_to(np.clip((view.y - edge) / soft + 0.5, 0, 1), (len(view.y), view.x.shape[1]))
+
+    below = (-1e3, camera.seam - 0.1, 1e3, 1e3)
+    return [Layer("floor", shot.ground.color, floor_light(shot), cover, floor_albedo(shot), below)]
+
+
+def floor_light(shot: Shot, *, walled: bool = True) -> Floats:
+    """Return the light on the floor, past what stands on it and, with `walled`, before the wall."""
+    small, rig = shot.small, shot.rig
+    view = small.view()
+    z = small.depth(view.y)
+    sky = unhidden(small, rig.dome_up, shot.hulls, level=0.0, smooth=3.5)
+    points = Points(view.x * z / FOCAL, 0.0, z, normal_y=1.0, normal_z=0.0)
+    seen = unhidden(small, rig.key, shot.hulls, level=0.0)
+    return rig.on(points, seen=seen, open_sky=sky * corner(WALL - z, 0.7) if walled else sky)
+
+
+def floor_albedo(shot: Shot) -> Callable[[View], Floats]:
+    """Return the reflectance of the ground's material on the floor."""
+
+    def albedo(view: View) -> Floats:
+        z = np.minimum(shot.camera.depth(view.y), WALL + 1)
+        return shot.ground.material.at(view.x * z / FOCAL, z, footprint=shot.camera.footprint(view, z))
+
+    return albedo
+
+
+def overhead(shot: Shot) -> list[Layer]:
+    """Return a surface seen from straight above, lit from one side."""
+    small, rig = shot.small, shot.rig
+    view = small.view()
+    points = Points(view.x * (STAGE / FOCAL), -view.y * (STAGE / FOCAL) + 0.4, STAGE, normal_y=0.0, normal_z=-1.0)
+    light = rig.on(points)
+
+    def albedo(view: View) -> Floats:
+        return shot.backdrop.material.at(view.x * (STAGE / FOCAL), -view.y * (STAGE / FOCAL))
+
+    return [Layer("surface", shot.backdrop.color, light, None, albedo)]
+
+
+def _is_bent(shot: Shot) -> bool:
+    scene = shot.studio.scene
+    return (scene.backdrop, scene.ground) == ("sweep", "floor") and shot.ground.name == shot.backdrop.name
+
+
+def _wall_albedo(shot: Shot, *, blur: float = 0.0) -> Callable[[View], Floats]:
+    material = shot.backdrop.material.soft(blur) if blur else shot.backdrop.material
+
+    def albedo(view: View) -> Floats:
+        return material.at(view.x * (WALL / FOCAL), shot.camera.rise(view.y, WALL))
+
+    return albedo
+

@@ -1,0 +1,108 @@
+"""What stands on the ground: podiums, steps, and small things in the colours that nothing else has."""
+
+import numpy as np
+
+from workflows.engines.camera import FOCAL, STAGE
+from workflows.engines.materials import Material
+from workflows.engines.palette import Floats
+from workflows.engines.props import Ball, Block, Plinth, Prop
+from workflows.engines.sets.place import standing
+from workflows.engines.sets.shot import Shot
+
+_SLAB = 0.62  # what is wider is no cylinder any more
+
+
+def podium(shot: Shot) -> None:
+    """Put a podium under the place, and smaller ones behind and before it."""
+    rng = shot.studio.random("podium")
+    side = float(rng.choice([-1, 1]))
+    material = _material(shot)
+    color = shot.color(1, material.color if material else None)
+    height = float(rng.uniform(0.12, 0.19))
+    _over(shot, height)
+    radius = max(0.34, 1.12 * shot.place.half_width * STAGE / FOCAL)
+    kind = rng.choice(["round", "square", "tiered"], p=[0.5, 0.22, 0.28])
+    if radius > _SLAB or kind == "square":
+        depth = min(2 * radius, 0.62)
+        shot.props.append(Block("stand", color, 0.0, STAGE - depth / 2, radius, depth, height, material=material))
+    elif kind == "tiered":
+        low = height * 0.42
+        shot.props.append(Plinth("stand", color, 0.0, STAGE, radius * 1.25, low, material=material))
+        shot.props.append(Plinth("stand", color, 0.0, STAGE - 0.001, radius, height - low, low, material=material))
+    else:
+        shot.props.append(Plinth("stand", color, 0.0, STAGE, radius, height, material=material))
+    second = shot.color(2)
+    behind, before = STAGE + 0.44, STAGE - 0.16
+    x, half = _beside(shot, behind, float(rng.uniform(0.1, 0.125)))
+    tall = float(rng.uniform(0.34, 0.5))
+    if rng.random() < 0.7:
+        shot.props.append(Plinth("second", second, -side * x, behind, half, tall))
+    else:
+        shot.props.append(Block("second", second, -side * x, behind - half, half, 2 * half, tall))
+    x, half = _beside(shot, before, float(rng.uniform(0.06, 0.08)), gap=0.06)
+    if rng.random() < 0.6:
+        shot.props.append(Plinth("second", second, side * x, before, half, float(rng.uniform(0.07, 0.12))))
+    else:
+        shot.props.append(Ball("second", second, side * x, before, half))
+
+
+def steps(shot: Shot) -> None:
+    """Put three steps across the place, the product on the lowest and widest."""
+    rng = shot.studio.random("steps")
+    side = float(rng.choice([-1, 1]))
+    material = _material(shot)
+    color = shot.color(1, material.color if material else None)
+    height = float(rng.uniform(0.11, 0.15))
+    _over(shot, height)
+    half = max(0.5, 1.25 * shot.place.half_width * STAGE / FOCAL)
+    front, depth = STAGE - 0.34, 0.42
+    for step in range(3):
+        tall, from_z = height * (step + 1), front + depth * step
+        narrower = half * (1 - 0.2 * step)
+        x = side * (half - narrower)
+        shot.props.append(Block("stand", color, x, from_z, narrower, 0.96 - depth * step + 0.3, tall, material=material))
+
+
+def accents(shot: Shot) -> None:
+    """Put a small thing beside the place for each asked colour that no other part of the set shows."""
+    rng = shot.studio.random("accents")
+    side = float(rng.choice([-1, 1]))
+    shelf = shot.studio.scene.ground == "shelf"
+    for index, color in enumerate(shot.rest()):
+        before = index >= 2
+        z = STAGE + (-0.3 if before else 0.34)
+        x, half = _beside(shot, z, float(rng.uniform(0.075, 0.09)) * (0.85 if before else 1), outer=before)
+        x *= side if index % 2 else -side
+        if not shelf:
+            shot.props.append(_accent(rng, f"accent {index}", color, x, z, half))
+
+
+def _accent(rng: np.random.Generator, slot: str, color: Floats, x: float, z: float, half: float) -> Prop:
+    kind = rng.choice(["ball", "plinth", "block"], p=[0.5, 0.3, 0.2])
+    if kind == "ball":
+        return Ball(slot, color, x, z, half)
+    if kind == "plinth":
+        return Plinth(slot, color, x, z, half, half * float(rng.uniform(0.9, 1.7)))
+    return Block(slot, color, x, z - half, half, 2 * half, half * float(rng.uniform(1.0, 1.8)))
+
+
+def _beside(shot: Shot, z: float, half: float, *, gap: float = 0.02, outer: bool = False) -> tuple[float, float]:
+    """Return the x and half width in the world of a thing beside the place, `half` wide in the picture if it fits."""
+    room = shot.camera.half_width - 0.03 - shot.place.half_width - gap
+    half = min(half, room / 2)
+    x = shot.place.half_width + gap + half
+    if outer:
+        x = min(x + 2.1 * half, shot.camera.half_width - 0.03 - half)
+    elif room > 6 * half:
+        x += half  # a wide picture leaves it some air
+    return x * z / FOCAL, half * z / FOCAL
+
+
+def _over(shot: Shot, height: float) -> None:
+    """Move the place up onto what is `height` high."""
+    shot.place = standing(shot.camera, shot.camera.at(height, STAGE - 0.1))
+
+
+def _material(shot: Shot) -> Material | None:
+    name = shot.studio.scene.materials.get("stand")
+    return shot.stuff(name) if name else None
