@@ -71,7 +71,7 @@ def understand(text: str) -> Scene:
     stand = parts.get("stand")
     materials = _placed(understood, backdrop, ground, stand)
     left_out += [name for name in understood if name in MATERIALS and name not in materials.values()]
-    land = lands[0] if lands and backdrop == "horizon" else None
+    land = (lands[0] if lands else first.land) if backdrop == "horizon" else None
     return Scene(
         set=strong[0],
         backdrop=backdrop,

@@ -18,6 +18,7 @@ class Set:
     backdrop_by_default: str = "wall"
     ground_by_default: str | None = "floor"
     flat: bool = False
+    land: str | None = None
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ SETS = {
     "sand": Set(("dune", "desert", "sandy", "sahara", "sand dune", "zen garden", "sand ripple"),
                 {"ground": "sand"}, backdrop_by_default="dunes"),
     "beach": Set(("seaside", "coast", "shore", "seashore", "coastal", "sandy beach", "tropical beach"),
-                 {"ground": "sand", "backdrop": "horizon"}),
+                 {"ground": "sand", "backdrop": "horizon"}, land="sea"),
     "snow": Set(("winter", "snowy", "ice", "frost", "frosty", "snowfall", "arctic", "icy", "christmas", "winter landscape"),
                 {"ground": "snow"}, backdrop_by_default="winter"),
     "bokeh": Set(("fairy light", "string light", "blurry light", "blurred light", "light spot", "city light", "defocused",

@@ -42,5 +42,5 @@ def snow(noise: Noise) -> Material:
     """Fresh snow: soft mounds, and here and there a crystal that sparkles."""
     sparkle = np.clip(noise(slope=0.0, coarsest=40) - 3.1, 0, 0.6)
     tile = 1 + 0.012 * noise(slope=0.2, coarsest=30) + blurred(sparkle, max(0.5, noise.side / 1400))
-    relief = 0.02 * noise(slope=3.3, coarsest=2) + 0.0035 * noise(slope=2.4, coarsest=5) + 0.0004 * noise(slope=0.8, coarsest=20)
+    relief = 0.007 * noise(slope=3.4, coarsest=2) + 0.0003 * noise(slope=1.2, coarsest=16)
     return Material(gray(tile), 2.0, "#f1f4f8", relief=relief)

@@ -48,13 +48,15 @@ _STANDS: dict[str, Callable[[Shot], None]] = {"podium": stands.podium, "steps": 
 # From where each ground is seen: tables from lower than floors, a shelf from far below its room's ceiling.
 _CAMERAS: dict[str, dict[str, Any]] = {
     "table": {"eye": 0.55, "floor": 0.41, "floor_most": 0.5},
-    "cloth": {"eye": 0.6, "floor": 0.45, "floor_most": 0.6},
+    "cloth": {"eye": 0.62, "floor": 0.53, "floor_most": 0.75},
     "shelf": {"eye": 1.9, "floor": -0.3, "floor_most": 0.3},
     "water": {"eye": 0.95, "floor": 0.48, "floor_most": 0.8},
     "sand": {"eye": 0.62, "floor": 0.4, "floor_most": 0.7},
     "snow": {"eye": 0.62, "floor": 0.4, "floor_most": 0.7},
 }
 _OWN = {"horizon": "#a9cbe6", "dunes": "#bcd3e2", "winter": "#cddbe9", "water": "#a8d2d8"}
+# Of what a table is, where the text does not say.
+_TABLES = {"horizon": "travertine", "bokeh": "wood"}
 # What one makes floors of where the walls are of it, and bends up into walls.
 _ALL_OF_ONE = ("paint", "plaster", "concrete")
 
@@ -118,6 +120,10 @@ def _surface(shot: Shot, part: str, kind: str, index: int) -> Surface:
     scene = shot.studio.scene
     walls = scene.materials.get("backdrop", "paint")
     name = scene.materials.get(part, walls if walls in _ALL_OF_ONE else "paint")
+    if kind == "table" and name == "paint":
+        name = _TABLES.get(scene.backdrop, "paint")
+    elif kind == "cloth" and name == "paint":
+        name = "linen"
     if kind in ("sand", "snow"):
         name = kind
     material = shot.stuff(name, upright=part == "backdrop")

@@ -15,18 +15,18 @@ class Folds:
 
     def __init__(self, rng: np.random.Generator, *, pitch: float) -> None:
         self.pitch = pitch
-        self.waves = rng.uniform(0, 2 * np.pi, (5, 4)).astype(np.float32)
-        self.rates = rng.uniform(0.7, 1.3, (5, 4)).astype(np.float32)
+        self.waves = rng.uniform(0, 2 * np.pi, (5, 3)).astype(np.float32)
+        self.rates = rng.uniform(0.7, 1.3, (5, 3)).astype(np.float32)
 
     def depth(self, x: Floats, y: Floats) -> Floats:
         """Return how far the cloth comes forward at world coordinates of shape (h, w)."""
         u = x / np.float32(self.pitch)
         # Cloth that is gathered at its top spreads as it falls: folds wander a little, and some fade out.
-        wander = 0.42 * self._wave(0, u * 0.55) + 0.3 * self._wave(1, u * 0.21 + 0.35 * y)
-        phase = 2 * np.pi * (u + wander) + 0.3 * self._wave(2, 0.9 * y + 0.2 * u)
-        high = 0.75 + 0.3 * self._wave(3, u * 0.37 + 0.25 * y)
-        round_tops = np.sin(phase) + 0.22 * np.sin(2 * phase + 0.6 + self._wave(4, 0.3 * u))
-        small = 0.22 * np.sin(2.63 * phase + 2 * wander) * (0.5 + 0.5 * self._wave(4, 0.45 * u + 0.5 * y))
+        wander = 0.2 * self._wave(0, u * 0.25) + 0.12 * self._wave(1, u * 0.12 + 0.1 * y)
+        phase = 2 * np.pi * (u + wander)
+        high = 0.75 + 0.25 * self._wave(3, u * 0.3 + 0.07 * y)
+        round_tops = np.sin(phase) + 0.2 * np.sin(2 * phase + 0.8 + 0.8 * self._wave(4, 0.2 * u))
+        small = 0.16 * np.sin(2.4 * phase + 1.5 * self._wave(2, 0.1 * y + 0.15 * u)) * (0.5 + 0.5 * self._wave(4, 0.2 * u + 0.1 * y))
         return np.asarray(0.13 * self.pitch * (round_tops * high + small), np.float32)
 
     def open(self, depth: Floats) -> Floats:
@@ -47,7 +47,7 @@ class Folds:
 def hanging(shot: Shot) -> list[Layer]:
     """Return a curtain that hangs before the wall and ends just above the floor."""
     camera, small, rig = shot.camera, shot.small, shot.rig
-    folds = Folds(shot.studio.random("folds"), pitch=0.34)
+    folds = Folds(shot.studio.random("folds"), pitch=0.25)
     view = small.view()
     at = WALL - 0.1
     x, y = np.broadcast_arrays(view.x * at / FOCAL, small.rise(view.y, at))

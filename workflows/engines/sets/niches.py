@@ -41,7 +41,7 @@ def prepare(shot: Shot) -> None:
         tall = _straight(shot, half)
         shot.props.append(Panel("niche", color, 0.0, WALL - 0.2, half, tall))
         shot.props.append(
-            Panel("niche", color, side * half * 1.25, WALL - 0.1, half * 0.72, tall * float(rng.uniform(0.62, 0.75)))
+            Panel("niche", color, side * _aside(shot, half), WALL - 0.1, half * 0.66, tall * float(rng.uniform(0.62, 0.75)))
         )
 
 
@@ -142,6 +142,11 @@ def _half(shot: Shot) -> float:
     """Return half the width of an arch: around the place, and not as wide as the picture."""
     wide = shot.camera.half_width * WALL / FOCAL
     return float(min(max(1.28 * shot.place.half_width * WALL / FOCAL, 0.42), 0.78 * wide, 1.1))
+
+
+def _aside(shot: Shot, half: float) -> float:
+    """Return how far a second panel stands aside without being cut by the picture's edge."""
+    return min(1.25 * half, shot.camera.half_width * (WALL - 0.1) / FOCAL - 0.66 * half - 0.06)
 
 
 def _straight(shot: Shot, half: float) -> float:

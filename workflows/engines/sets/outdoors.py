@@ -46,10 +46,10 @@ def winter(shot: Shot) -> list[Layer]:
 def ground(shot: Shot) -> list[Layer]:
     """Return sand or snow, which ends in a soft crest before what is behind it."""
     camera = shot.camera
-    crest = _line(shot, "crest", 0.016, 0.0)
+    crest = _line(shot, "crest", 0.03, 0.0)
 
     def cover(view: View) -> Floats:
-        return np.clip((view.y - camera.seam - crest(view.x)) / max(view.pixel, 0.006) + 0.5, 0, 1)
+        return np.clip((view.y - camera.seam - crest(view.x)) / max(view.pixel, 0.01) + 0.5, 0, 1)
 
     def albedo(view: View) -> Floats:
         z = np.minimum(camera.depth(view.y), 2 * WALL)
@@ -64,14 +64,14 @@ def _sky(shot: Shot, *, clouds: float) -> Layer:
     small, color = shot.small, shot.backdrop.color
     view = small.view()
     up = np.maximum(small.horizon - view.y, 0)
-    pale = 0.5 * np.exp(-up / 0.22) + 0 * view.x
+    pale = 0.5 * np.exp(-up / 0.16) + 0 * view.x
     noise = Noise(shot.studio.random("clouds"), 256)(slope=1.75, stretch=1.7)
     far = 1 / (up + 0.16)
     u, v = np.broadcast_arrays(view.x * far * 22 + 40, far * 42)
     field = cv2.remap(noise, np.mod(u, 256).astype(np.float32), np.mod(v, 256).astype(np.float32),
                       cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)  # fmt: skip
     field = cv2.GaussianBlur(field, (0, 0), 0.007 * small.scale)
-    thick = np.clip((field + 0.1) / 1.7, 0, 1) ** 1.5 * np.clip(up / 0.1, 0.15, 1)
+    thick = np.clip((field + 0.4) / 1.6, 0, 1) ** 1.3 * np.clip(up / 0.06, 0.1, 1)
     white = np.minimum(0.1 + 2.4 * color, 1.0) * shot.rig.key_tint
     share = (1 - (1 - pale) * (1 - clouds * thick))[..., None]
     # Thick clouds are a little darker below.
@@ -94,7 +94,7 @@ def _sea(shot: Shot) -> list[Layer]:
     path = np.exp(-(((view.x - x) / (0.14 + 0.7 * down)) ** 2))
     tone = 0.86 + 0.5 * down / 0.3 * 0.4 + 0.05 * waves + path * (0.1 + 0.16 * np.clip(waves, 0, 2))
     light = cv2.GaussianBlur(np.asarray(tone, np.float32), (0, 0), 0.004 * small.scale)[..., None] * shot.rig.key_tint
-    return [Layer("land", land.color, light, _below(lambda x: camera.horizon + 0 * x, 0.006), None,
+    return [Layer("land", land.color, light, _below(lambda x: camera.horizon + 0 * x, 0.009), None,
                   (-1e3, camera.horizon - 0.02, 1e3, 1e3))]  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 
 from workflows.engines.camera import FOCAL, STAGE, WALL, Camera, View
@@ -22,6 +23,8 @@ def bent(shot: Shot, bend: float) -> list[Layer]:
     hulls, rig = shot.hulls, shot.rig
     view = small.view()
     y, z, lean = cove(view.y, small, bend)
+    # Where the curve begins and ends its light would have a kink, which shows as a line.
+    lean = cv2.GaussianBlur(lean, (0, 0), sigmaX=0.01, sigmaY=0.03 * small.scale)
     flat = lean**2
     mixed = [
         flat * unhidden(small, lamps, hulls, level=0.0, smooth=smooth)

@@ -47,20 +47,23 @@ def podium(shot: Shot) -> None:
 
 
 def steps(shot: Shot) -> None:
-    """Put three steps across the place, the product on the lowest and widest."""
+    """Put three steps under the place, which is on the uppermost."""
     rng = shot.studio.random("steps")
-    side = float(rng.choice([-1, 1]))
     material = _material(shot)
     color = shot.color(1, material.color if material else None)
-    height = float(rng.uniform(0.11, 0.15))
-    _over(shot, height)
-    half = max(0.5, 1.25 * shot.place.half_width * STAGE / FOCAL)
-    front, depth = STAGE - 0.34, 0.42
+    height, depth = float(rng.uniform(0.08, 0.11)), 0.24
+    back = STAGE + 0.3
+    shot.place = standing(shot.camera, shot.camera.at(3 * height, back - 0.06))
+    half = max(0.33, 1.1 * shot.place.half_width * back / FOCAL)
+    lean = float(rng.choice([-1, 0, 1]))  # flush at one side, or narrowing on both
     for step in range(3):
-        tall, from_z = height * (step + 1), front + depth * step
-        narrower = half * (1 - 0.2 * step)
-        x = side * (half - narrower)
-        shot.props.append(Block("stand", color, x, from_z, narrower, 0.96 - depth * step + 0.3, tall, material=material))
+        front = back - depth * (2 - step) - 0.16
+        free = (shot.camera.half_width - 0.04) * front / FOCAL - half
+        wider = min(0.13 * (2 - step), free / (1 + abs(lean)))
+        shot.props.append(
+            Block("stand", color, lean * wider, front, half + wider, depth if step < 2 else 0.5, height * (step + 1),
+                  material=material)
+        )  # fmt: skip
 
 
 def accents(shot: Shot) -> None:

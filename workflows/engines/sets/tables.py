@@ -14,7 +14,7 @@ from workflows.engines.stage import Layer
 
 _FRONT, _BACK, _THICK = 2.06, 3.72, 0.075
 _WIDE = 40.0
-SHELF, SHELF_FRONT = 1.1, 3.45  # the height of a shelf's board and the depth of its edge
+SHELF, SHELF_FRONT = 1.1, 3.55  # the height of a shelf's board and the depth of its edge
 
 
 def table(shot: Shot) -> list[Layer]:
@@ -30,9 +30,9 @@ def _below(shot: Shot, z: float, top: float) -> Layer:
     y = small.rise(view.y, z)
     down = np.maximum(top - y, 0)
     points = Points(view.x * z / FOCAL, y, z, normal_y=0.0, normal_z=-1.0)
-    light = shot.rig.on(points, seen=1 - np.exp(-((down / 0.3) ** 2)), open_sky=0.3 + 0.7 * (1 - np.exp(-down / 0.5)))
+    light = shot.rig.on(points, seen=0.25 + 0.75 * (1 - np.exp(-((down / 0.3) ** 2))), open_sky=0.5 + 0.5 * (1 - np.exp(-down / 0.4)))
     edge = shot.camera.at(top, _FRONT) - 0.005
-    return Layer("table", shot.ground.color, 0.75 * light, _below_line(edge), None, (-1e3, edge - 0.02, 1e3, 1e3))
+    return Layer("table", shot.ground.color, 0.8 * light, _below_line(edge), None, (-1e3, edge - 0.02, 1e3, 1e3))
 
 
 def cloth(shot: Shot) -> list[Layer]:
@@ -42,11 +42,11 @@ def cloth(shot: Shot) -> list[Layer]:
     slab = Block("table", shot.ground.color, 0.0, front, _WIDE, _BACK - front, 0.01, -0.01,
                  shot.ground.material, far_blur=0.007)  # fmt: skip
     top = slab.layers(camera, small, rig, shot.hulls)[0]
-    folds = Folds(shot.studio.random("folds"), pitch=0.3)
+    folds = Folds(shot.studio.random("folds"), pitch=0.17)
     x, y = np.broadcast_arrays(view.x * front / FOCAL, small.rise(view.y, front))
     down = np.maximum(-y, 0)
     # Flat where it bends over the edge, and the fuller the farther it falls.
-    depth = folds.depth(x, y) * np.clip(down / 0.35, 0, 1) ** 0.8
+    depth = folds.depth(x, y) * np.clip(down / 0.22, 0, 1) ** 0.8
     pitch = float(small.footprint(view, np.float32(front)) * np.sqrt(camera.eye / front))
     slope_y, slope_x = np.gradient(depth, pitch)
     over = np.exp(-((down / 0.035) ** 2))
@@ -64,9 +64,7 @@ def cloth(shot: Shot) -> list[Layer]:
 
 def hang_shelf(shot: Shot) -> None:
     """Put a board on the wall, as wide as the picture where that is narrow."""
-    half = max(0.62 * shot.camera.half_width, 1.3 * shot.place.half_width) * SHELF_FRONT / FOCAL
-    if shot.camera.half_width < 0.7:
-        half = _WIDE
+    half = max(0.8 * shot.camera.half_width, 1.3 * shot.place.half_width) * SHELF_FRONT / FOCAL
     shot.props.append(Block("shelf", shot.ground.color, 0.0, SHELF_FRONT, half, WALL - SHELF_FRONT, 0.07, SHELF - 0.07,
                             shot.ground.material))  # fmt: skip
 

@@ -1,5 +1,6 @@
 """Shallow water: light that ripples gather on its ground, and what is mirrored in it."""
 
+import cv2
 import numpy as np
 
 from workflows.engines.camera import FOCAL, WALL, View
@@ -11,18 +12,15 @@ from workflows.engines.sets.rooms import floor_light, upright
 from workflows.engines.sets.shot import Shot
 from workflows.engines.stage import Layer
 
-_SIZE = 1.5
+_SIZE = 1.6
 
 
 def pool(shot: Shot) -> list[Layer]:
     """Return water up to the wall, or up to the horizon where there is no wall."""
     camera, open_air = shot.camera, shot.studio.scene.backdrop == "horizon"
-    height, caustics = _ripples(shot)
+    slopes, caustics = _ripples(shot)
     rings = [(prop.x, prop.z) for prop in shot.props[:1]]
     edge = camera.horizon if open_air else camera.seam
-    side = len(height)
-    slope_x, slope_z = (np.roll(height, -1, axis) - np.roll(height, 1, axis) for axis in (1, 0))
-    slopes = Material(np.stack([slope_x, slope_z, slope_x], axis=2) * np.float32(side / _SIZE / 2), _SIZE)
 
     def where(view: View) -> tuple[Floats, Floats]:
         z = np.minimum(camera.depth(view.y), 4 * WALL)
@@ -34,7 +32,7 @@ def pool(shot: Shot) -> list[Layer]:
         found = slopes.at(x, z, footprint=camera.footprint(view, z))[..., :2]
         for ring_x, ring_z in rings:
             away = np.hypot(x - ring_x, z - ring_z)
-            wave = 0.11 * np.sin(away * 2 * np.pi / 0.085) * np.exp(-away / 0.55)
+            wave = 0.07 * np.sin(away * 2 * np.pi / 0.085) * np.exp(-away / 0.55)
             found = found + np.stack([wave * (x - ring_x), wave * (z - ring_z)], axis=2) / (away + 0.05)[..., None]
         return found
 
@@ -47,8 +45,8 @@ def pool(shot: Shot) -> list[Layer]:
         x, z = where(view)
         length = np.sqrt(camera.eye**2 + z**2 + x**2)
         cosine = np.clip((camera.eye + z * slope(view)[..., 1]) / length, 0.02, 1)
-        share = 0.02 + 0.98 * (1 - cosine) ** 5
-        return np.clip(share, 0, 0.8) * cover(view)
+        share = 0.02 + 0.7 * (1 - cosine) ** 5
+        return np.clip(share, 0, 0.6) * cover(view)
 
     def cover(view: View) -> Floats:
         return np.broadcast_to(np.clip((view.y - edge) / max(view.pixel, 0.002) + 0.5, 0, 1),
@@ -63,26 +61,22 @@ def pool(shot: Shot) -> list[Layer]:
     ]
 
 
-def _ripples(shot: Shot) -> tuple[Floats, Material]:
-    """Return the height of the waves on a tile, and the light that they throw on the ground below.
+def _ripples(shot: Shot) -> tuple[Material, Material]:
+    """Return how the surface leans, along x and z, and the light that its waves gather on the ground below.
 
     Each of many rays is bent by the slope where it enters, and counted where it ends (Wyman and Davis 2006).
     """
-    side = 512
-    noise = Noise(shot.studio.random("ripples"), side)
-    height = noise(slope=2.6, coarsest=3) + 0.25 * noise(slope=2.2, coarsest=9)
-    height = blurred(height, side / 128)
-    slope_x, slope_z = (np.roll(height, -1, axis) - np.roll(height, 1, axis) for axis in (1, 0))
-    fine = 2
+    side, fine = 512, 2
+    height = Noise(shot.studio.random("ripples"), side)(slope=3.6, coarsest=4)
+    leans = np.stack([np.roll(height, -1, axis) - np.roll(height, 1, axis) for axis in (1, 0)], axis=2)
+    leans /= np.sqrt((leans**2).sum(axis=2).mean())
+    bends = cv2.resize(leans, None, fx=fine, fy=fine, interpolation=cv2.INTER_LINEAR) * np.float32(side / 36)
     at = np.arange(side * fine, dtype=np.float32) / fine
-    bend = np.float32(4.2 * side / 512 * side / 512)
-    import cv2
-
-    big_x, big_z = (cv2.resize(one, None, fx=fine, fy=fine, interpolation=cv2.INTER_LINEAR) for one in (slope_x, slope_z))
-    x = (at[None, :] - bend * big_x).astype(np.int32) % side
-    z = (at[:, None] - bend * big_z).astype(np.int32) % side
+    x = (at[None, :] - bends[..., 0]).astype(np.int32) % side
+    z = (at[:, None] - bends[..., 1]).astype(np.int32) % side
     light = np.bincount((z * side + x).ravel(), minlength=side * side).reshape(side, side).astype(np.float32)
-    light = blurred(light / light.mean(), 1.1)
-    contrast = 0.35 + 0.5 * shot.studio.mood.contrast
-    tile = 1 - contrast + contrast * np.minimum(light, 3.2)
-    return height * np.float32(0.012), Material(gray(tile), _SIZE)
+    light = blurred(light / light.mean(), 1.3)
+    contrast = 0.2 + 0.45 * shot.studio.mood.contrast
+    tile = 1 - contrast + contrast * np.minimum(light, 3.4)
+    leaning = np.concatenate([leans, leans[..., :1]], axis=2)
+    return Material(0.045 * leaning, _SIZE), Material(gray(tile), _SIZE)
