@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from workflows.engines.camera import FOCAL, WALL, View
@@ -15,7 +16,7 @@ from workflows.engines.sets.shot import Shot
 from workflows.engines.stage import Layer
 
 _DEEP = 0.5
-_SOME_LAMPS = 8
+_SOME_LAMPS = 28
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ def arches(shot: Shot) -> list[Layer]:
         share = (WALL - lamp[2]) / (back - lamp[2])
         through = _nearest(openings, lamp[0] + (x - lamp[0]) * share, lamp[1] + (y - lamp[1]) * share)
         seen += np.clip(through / 0.02 + 0.5, 0, 1)
-    seen = seen / len(lamps) * unhidden(small, rig.key, shot.hulls, wall=back)
+    seen = cv2.GaussianBlur(seen / len(lamps), (0, 0), 0.006 * small.scale)
+    seen = seen * unhidden(small, rig.key, shot.hulls, wall=back)
     hollow = 0.42 + 0.3 * np.clip(_nearest(openings, x, y) / 0.35, 0, 1)
     points = Points(x, y, back, normal_y=0.0, normal_z=-1.0)
     niche = shot.surfaces["niche"]
@@ -128,13 +130,13 @@ def _leaving(opening: _Arch, horizon: float, eye: float) -> Callable[[View], tup
 
 
 def _openings(shot: Shot) -> list[_Arch]:
-    half = _half(shot)
-    tall = _straight(shot, half)
-    away = 2 * half + 0.34
+    rng = shot.studio.random("niches")
+    half = _half(shot) * float(rng.uniform(0.92, 1.15))
+    tall = _straight(shot, half) * float(rng.uniform(0.72, 1.0))
+    away = 2 * half + float(rng.uniform(0.2, 0.4))
     wide = shot.camera.half_width * WALL / FOCAL
-    count = int((wide - half) / away)
-    if 2 * half + 0.34 > wide and wide > 1.2:
-        count = 0
+    # Only as many as are seen whole, or one beside the place alone where they would crowd it.
+    count = int((wide - half - 0.05) / away)
     return [_Arch(number * away, half, tall) for number in range(-count, count + 1)]
 
 

@@ -65,12 +65,12 @@ def _sky(shot: Shot, *, clouds: float) -> Layer:
     view = small.view()
     up = np.maximum(small.horizon - view.y, 0)
     pale = 0.5 * np.exp(-up / 0.16) + 0 * view.x
-    noise = Noise(shot.studio.random("clouds"), 256)(slope=1.75, stretch=1.7)
-    far = 1 / (up + 0.16)
-    u, v = np.broadcast_arrays(view.x * far * 22 + 40, far * 42)
+    noise = Noise(shot.studio.random("clouds"), 256)(slope=1.9, stretch=1.4)
+    far = 1 / (up + 0.3)
+    u, v = np.broadcast_arrays(view.x * far * 17 + 40, far * 60)
     field = cv2.remap(noise, np.mod(u, 256).astype(np.float32), np.mod(v, 256).astype(np.float32),
                       cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)  # fmt: skip
-    field = cv2.GaussianBlur(field, (0, 0), 0.007 * small.scale)
+    field = cv2.GaussianBlur(field, (0, 0), 0.005 * small.scale)
     thick = np.clip((field + 0.4) / 1.6, 0, 1) ** 1.3 * np.clip(up / 0.06, 0.1, 1)
     white = np.minimum(0.1 + 2.4 * color, 1.0) * shot.rig.key_tint
     share = (1 - (1 - pale) * (1 - clouds * thick))[..., None]
@@ -127,9 +127,13 @@ def _ridges(
         line = _line(shot, f"{name} {number}", high * (1.15 - 0.75 * near), rough)
         air = 0.75 * (1 - near) ** 1.2
         # A slope that faces the sun is lighter.
-        slope = np.gradient(line(view.x)[0], float(view.x[0, 1] - view.x[0, 0]))
-        facing = 1 + 0.5 * np.clip(cv2.GaussianBlur((slope * sun)[None].astype(np.float32), (0, 0), 3), -0.5, 0.5)
         below = np.maximum(view.y - base - line(view.x), 0)
+        # Spurs run down aslant from what the line shows of them.
+        along = view.x + 0.55 * below
+        grid = np.linspace(-1.5 * small.half_width, 1.5 * small.half_width + 2, 1024, dtype=np.float32)
+        slope = np.interp(along, grid, np.gradient(line(grid), float(grid[1] - grid[0]))).astype(np.float32)
+        facing = 1 + 0.35 * np.clip(slope * sun, -0.5, 0.5) * np.exp(-below / 0.2)
+        facing = cv2.GaussianBlur(facing.astype(np.float32), (0, 0), 0.006 * small.scale)
         tone = facing * (1.03 - 0.18 * np.exp(-below / 0.09) * (1 - rough)) + 0 * view.y
         if grain:
             noise = Noise(shot.studio.random(f"grain {number}"), 256)(slope=0.9, stretch=2, coarsest=4)
@@ -137,7 +141,7 @@ def _ridges(
             tone = tone * (1 + grain * cv2.GaussianBlur(cv2.resize(noise, size), (0, 0), 0.006 * small.scale))
         light = tone[..., None] * shot.rig.key_tint
         light = light * (1 - air) + air * sky / np.maximum(color, 0.02)
-        cover = _below(lambda x, line=line, base=base: base + line(x), 0.005)  # type: ignore[misc]
+        cover = _below(lambda x, line=line, base=base: base + line(x), 0.009)  # type: ignore[misc]
         top = base - 1.3 * high - 0.02
         layers.append(Layer("land", color, light.astype(np.float32), cover, None, (-1e3, top, 1e3, 1e3)))
     return layers
