@@ -53,6 +53,9 @@ def understand(text: str) -> Scene:
     implied = [IMPLIED[name] for name in understood if name in IMPLIED]
     # "studio" and "backdrop" stand in many texts and say the least: whatever else is named counts more.
     strong = [name for name in sets if name != DEFAULT] or implied[:1] or [DEFAULT]
+    # Paper that is named beside another backdrop is what that is made of.
+    if len(strong) > 1 and any("backdrop" in SETS[name].parts for name in strong if name != "paper"):
+        strong = [name for name in strong if name != "paper"]
     lands = [name for name in understood if name in LANDS]
     # A wall that is named is one, and so is a land.
     named = [*strong, *(["horizon"] if lands else []), *(["wall and floor"] if "wall" in understood else [])]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from workflows.engines.camera import FOCAL, STAGE, Camera
-from workflows.engines.materials import Lamp, Material, make
+from workflows.engines.materials import Material, make
 from workflows.engines.moods import Mood
 from workflows.engines.palette import Floats
 from workflows.engines.scenes import Scene
@@ -27,8 +27,8 @@ class Studio:
         key = [int(byte) for byte in purpose.encode()]
         return np.random.Generator(np.random.PCG64(np.random.SeedSequence(self.seed, spawn_key=key)))
 
-    def material(self, name: str, lamp: Lamp | None = None) -> Material:
-        return make(name, self.random(name), pixels=self.camera.scale * FOCAL / STAGE, lamp=lamp)
+    def material(self, name: str) -> Material:
+        return make(name, self.random(name), pixels=self.camera.scale * FOCAL / STAGE)
 
     def color(self, index: int) -> Floats:
         return self.colors[index % len(self.colors)]

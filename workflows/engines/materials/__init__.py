@@ -30,14 +30,11 @@ MATERIALS: dict[str, Callable[[Noise], Material]] = {
 }
 
 
-def make(name: str, rng: np.random.Generator, *, pixels: float, lamp: Lamp | None = None) -> Material:
-    """Return a material to be drawn with `pixels` to a world unit, as fine as they show; finer would sparkle.
-
-    `lamp` is the direction from which the surface is lit: what is not flat is shaded by it.
-    """
+def make(name: str, rng: np.random.Generator, *, pixels: float) -> Material:
+    """Return a material to be drawn with `pixels` to a world unit, as fine as they show; finer would sparkle."""
     if name == "paint":
         pixels /= 2  # which has nothing that fine
     side = _SMALLEST
     while side < min(_LARGEST, pixels * 1.2):
         side *= 2
-    return MATERIALS[name](Noise(rng, side)).lit(lamp)
+    return MATERIALS[name](Noise(rng, side))

@@ -31,7 +31,7 @@ def brick(noise: Noise) -> Material:
     grain = noise(slope=0.4, coarsest=40)
     face = 1 + 0.13 * tone + 0.05 * rough + 0.04 * grain
     color = np.stack([face * (1 + 0.05 * warm), face, face * (1 - 0.06 * warm)], axis=2)
-    mortar = (1.0 + 0.05 * grain)[..., None] * np.array([1.25, 1.6, 1.75], np.float32)
+    mortar = (1.0 + 0.05 * grain)[..., None] * np.array([1.25, 1.4, 1.45], np.float32)
     tile = mortar + (color - mortar) * body[..., None]
     relief = 0.006 * np.clip((to_edge - 0.003) / 0.008, 0, 1) + 0.0009 * rough
     return Material(tile.astype(np.float32), size, "#a8654b", relief=relief.astype(np.float32))

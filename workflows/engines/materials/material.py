@@ -1,6 +1,7 @@
 """A tile of reflectance, and how it is laid on a surface."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple, Self
 
 import cv2
@@ -65,21 +66,29 @@ class Material:
         wide = cv2.copyMakeBorder(self.relief, 1, 1, 1, 1, cv2.BORDER_WRAP)
         slope_u = (wide[1:-1, 2:] - wide[1:-1, :-2]) * per_unit
         slope_v = (wide[2:, 1:-1] - wide[:-2, 1:-1]) * per_unit
-        facing = (lamp.up - slope_u * lamp.u - slope_v * lamp.v) / np.sqrt(1 + slope_u**2 + slope_v**2)
-        key = np.maximum(facing, 0) / max(lamp.up, 0.25)
-        hollow = (self.relief - blurred(self.relief, n / 60)) * np.float32(n / self.size / 12)
         share = np.float32(0.35 + 0.5 * lamp.contrast)
-        shade = (1 - share + share * key) * np.clip(1 + hollow, 0.55, 1.12)
-        return replace(self, tile=self.tile * (shade / shade.mean())[..., None].astype(np.float32), relief=None)
+        steep = slope_u * slope_u + slope_v * slope_v + np.float32(1)
+        shade = np.float32(lamp.up) - slope_u * np.float32(lamp.u) - slope_v * np.float32(lamp.v)
+        shade *= share / np.float32(max(lamp.up, 0.25)) / np.sqrt(steep)
+        shade = np.maximum(shade, 0, out=shade) + (1 - share)
+        hollow = (self.relief - blurred(self.relief, n / 60)) * np.float32(n / self.size / 12)
+        shade *= np.clip(1 + hollow, 0.55, 1.12)
+        shade /= shade.mean()
+        return replace(self, tile=self.tile * shade[..., None], relief=None)
 
     def soft(self, radius: float) -> Self:
         """Return the material out of focus by `radius` world units."""
         return replace(self, tile=blurred(self.tile, max(radius * len(self.tile) / self.size, 0.3)))
 
+    @cached_property
+    def _levels(self) -> list[Floats]:
+        levels = [self.tile]
+        for _ in range(_LEVELS):
+            levels.append(cv2.resize(levels[-1], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
+        return levels
+
     def _level(self, level: int, u: Floats, v: Floats) -> Floats:
-        tile = self.tile
-        for _ in range(level):
-            tile = cv2.resize(tile, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        tile = self._levels[level]
         n = len(tile)
         scale = np.float32(n / self.size)
         # remap() cannot take far coordinates; the tile repeats, so the remainder is as good.

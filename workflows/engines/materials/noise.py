@@ -10,6 +10,9 @@ from workflows.engines.palette import Floats
 # What is smooth is drawn this coarse and enlarged: that is fast, and it is the same at every resolution.
 _SMOOTH_SIDE = 256
 _SMOOTH_SLOPE = 1.5
+# And what is fine repeats after so many pixels: nobody finds one grain again.
+_FINE_SIDE = 512
+_WIDE_BLUR = 8.0
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,10 @@ class Noise:
         `coarsest` waves a tile are left out. The phases and amplitudes are drawn as frequencies, which saves the
         transform there.
         """
-        n = min(self.side, _SMOOTH_SIDE) if slope >= _SMOOTH_SLOPE and coarsest < _SMOOTH_SIDE / 8 else self.side
+        smooth = slope >= _SMOOTH_SLOPE and coarsest < _SMOOTH_SIDE / 8
+        n = min(self.side, _SMOOTH_SIDE if smooth else _FINE_SIDE)
+        times = 1 if smooth else self.side // n
+        coarsest /= times
         fy = np.fft.fftfreq(n, 1 / n).astype(np.float32)[:, None]
         fx = np.arange(n // 2 + 1, dtype=np.float32)[None, :]
         cos, sin = np.float32(np.cos(np.radians(turn))), np.float32(np.sin(np.radians(turn)))
@@ -35,7 +41,8 @@ class Noise:
         squared[squared < coarsest**2] = np.inf
         waves = self.rng.standard_normal((n, n // 2 + 1, 2), dtype=np.float32).view(np.complex64)[..., 0]
         field = np.fft.irfft2(waves * squared ** np.float32(-slope / 2), s=(n, n)).astype(np.float32)
-        return enlarged((field - field.mean()) / field.std(), self.side)
+        field = (field - field.mean()) / field.std()
+        return np.tile(field, (times, times)) if times > 1 else enlarged(field, self.side)
 
 
 def enlarged(tile: Floats, side: int) -> Floats:
@@ -50,6 +57,9 @@ def enlarged(tile: Floats, side: int) -> Floats:
 
 def blurred(tile: Floats, radius: float) -> Floats:
     """Return a tile blurred by `radius` pixels, still seamless."""
+    if radius > _WIDE_BLUR and len(tile) % 4 == 0:
+        small = cv2.resize(tile, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+        return enlarged(blurred(small, radius / 4), len(tile))
     rim = min(len(tile), int(3 * radius) + 2)
     wide = cv2.copyMakeBorder(tile, rim, rim, rim, rim, cv2.BORDER_WRAP)
     return np.ascontiguousarray(cv2.GaussianBlur(wide, (0, 0), radius)[rim:-rim, rim:-rim])

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from workflows.engines.materials.material import Material, gray, tinted
-from workflows.engines.materials.noise import Noise, blurred, warped
+from workflows.engines.materials.noise import Noise, blurred, enlarged, warped
 from workflows.engines.palette import Floats
 
 
@@ -26,12 +26,14 @@ def concrete(noise: Noise) -> Material:
 
 def marble(noise: Noise) -> Material:
     """Polished marble: clouds, bold veins along one slant that fade in and out, and a net of fine ones."""
-    bend_x, bend_y = noise(slope=1.75), noise(slope=1.75)
+    # All of it is smooth but where it crosses zero, so half as many pixels do.
+    coarse = Noise(noise.rng, max(noise.side // 2, 256))
+    bend_x, bend_y = coarse(slope=1.75), coarse(slope=1.75)
 
     def veins(turn: float, slope: float, stretch: float, bend: float) -> Floats:
         """Return the distance to lines: where a slanted noise, bent by others, crosses zero."""
-        field = noise(slope=slope, stretch=stretch, turn=turn)
-        return np.abs(warped(field, bend * bend_x, bend * bend_y))
+        field = coarse(slope=slope, stretch=stretch, turn=turn)
+        return np.abs(enlarged(warped(field, bend * bend_x, bend * bend_y), noise.side))
 
     where = np.clip(0.5 + 0.6 * noise(slope=2.0), 0.0, 1.0)
     bold = veins(38, 2.1, 2.2, 0.028)

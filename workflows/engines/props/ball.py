@@ -24,6 +24,11 @@ class Ball:
     z: float
     radius: float
 
+    @property
+    def back(self) -> float:
+        """Return the depth at which it ends."""
+        return self.z + self.radius
+
     def hull(self) -> Floats:
         """Return the points whose shadows bound its own, shape (n, 3)."""
         up = np.linspace(-np.pi / 2, np.pi / 2, 9)[:, None]
@@ -50,7 +55,7 @@ class Ball:
             distance, _ = self._ray(view, camera)
             return edge(self.radius - distance, view.pixel * self.z / FOCAL)
 
-        seen = unhidden(small, rig.key, others, wall=self.z - 0.7 * self.radius)
+        seen = unhidden(small, rig.key[::2], others, wall=self.z - 0.7 * self.radius)
         light = lit(small, rig, box, points, seen=seen, open_sky=open_sky, sky=np.ones_like(seen))
         return [Layer(self.slot, self.color, light, cover, None, box)]
 

@@ -35,6 +35,11 @@ class Block:
     def top(self) -> float:
         return self.base + self.height
 
+    @property
+    def back(self) -> float:
+        """Return the depth at which it ends."""
+        return self.z + self.depth
+
     def hull(self) -> Floats:
         """Return the points whose shadows bound its own, shape (n, 3)."""
         return np.array(
@@ -75,9 +80,9 @@ class Block:
 
         light = lit(
             small, rig, box, points,
-            seen=unhidden(small, rig.key, others, level=self.top),
+            seen=unhidden(small, rig.key[::2], others, level=self.top),
             open_sky=lambda _, sky: sky,
-            sky=unhidden(small, rig.dome_up, others, level=self.top, smooth=3.5),
+            sky=unhidden(small, rig.dome_up[::3], others, level=self.top, smooth=3.5),
         )  # fmt: skip
         around = (box[0], box[1] - self.far_blur, box[2], box[3])
         return Layer(self.slot, self.color, light, cover, albedo if self.material else None, around)
@@ -101,7 +106,7 @@ class Block:
 
         light = lit(
             small, rig, box, points,
-            seen=unhidden(small, rig.key, others, wall=self.z),
+            seen=unhidden(small, rig.key[::2], others, wall=self.z),
             open_sky=self._open_upright,
             sky=np.ones((small.height, small.width), np.float32),
         )  # fmt: skip

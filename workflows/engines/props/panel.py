@@ -25,6 +25,11 @@ class Panel:
     height: float
     material: Material | None = None
 
+    @property
+    def back(self) -> float:
+        """Return the depth at which it ends."""
+        return self.z
+
     def hull(self) -> Floats:
         """Return the points whose shadows bound its own, shape (n, 3)."""
         up = np.linspace(0, np.pi, 30)
@@ -50,8 +55,8 @@ class Panel:
 
         light = lit(
             small, rig, box, points,
-            seen=unhidden(small, rig.key, others, wall=self.z),
+            seen=unhidden(small, rig.key[::2], others, wall=self.z),
             open_sky=lambda at, sky: sky * (1 - 0.3 * np.exp(-np.maximum(np.asarray(at.y), 0) / 0.08)),
-            sky=unhidden(small, rig.dome_front, others, wall=self.z, smooth=3.5),
+            sky=unhidden(small, rig.dome_front[::3], others, wall=self.z, smooth=3.5),
         )  # fmt: skip
         return [Layer(self.slot, self.color, light, cover, albedo if self.material else None, box)]

@@ -32,6 +32,11 @@ class Plinth:
     def top(self) -> float:
         return self.base + self.height
 
+    @property
+    def back(self) -> float:
+        """Return the depth at which it ends."""
+        return self.z + self.radius
+
     def hull(self) -> Floats:
         """Return the points whose shadows bound its own, shape (n, 3)."""
         x, z = self.x + self.radius * np.cos(_TURN), self.z + self.radius * np.sin(_TURN)
@@ -44,15 +49,15 @@ class Plinth:
         box = camera.box(self.hull())
         side = lit(
             small, rig, box, lambda view: self._side(view, small),
-            seen=unhidden(small, rig.key, others, wall=self.z - 0.7 * self.radius),
+            seen=unhidden(small, rig.key[::2], others, wall=self.z - 0.7 * self.radius),
             open_sky=self._open_side,
             sky=np.ones((small.height, small.width), np.float32),
         )  # fmt: skip
         up = lit(
             small, rig, box, lambda view: self._top(view, small),
-            seen=unhidden(small, rig.key, others, level=self.top),
+            seen=unhidden(small, rig.key[::2], others, level=self.top),
             open_sky=lambda _, sky: sky,
-            sky=unhidden(small, rig.dome_up, others, level=self.top, smooth=3.5),
+            sky=unhidden(small, rig.dome_up[::3], others, level=self.top, smooth=3.5),
         )  # fmt: skip
 
         def side_cover(view: View) -> Floats:

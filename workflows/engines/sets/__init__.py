@@ -11,7 +11,7 @@ from workflows.engines.light import Points, Rig
 from workflows.engines.palette import Floats
 from workflows.engines.patterns import thrown
 from workflows.engines.scenes import Scene
-from workflows.engines.sets import bokeh, curtain, gradient, niches, outdoors, paper, rooms, stands, tables, water
+from workflows.engines.sets import bokeh, curtain, gradient, niches, outdoors, overhead, paper, rooms, stands, tables, water
 from workflows.engines.sets.place import Place, central, standing
 from workflows.engines.sets.shot import Shot, Surface
 from workflows.engines.stage import Layer, light_camera
@@ -32,7 +32,7 @@ _BACKDROPS: dict[str, _Part] = {
     "horizon": outdoors.horizon,
     "dunes": outdoors.dunes,
     "winter": outdoors.winter,
-    "flat lay": rooms.overhead,
+    "flat lay": overhead.surface,
 }
 _GROUNDS: dict[str, _Part] = {
     "floor": rooms.floor,
@@ -80,7 +80,7 @@ def build(studio: Studio) -> Build:
     if scene.shadows:
         patterns = [thrown(studio, name, small, rig) for name in scene.shadows]
         rig = replace(rig, pattern=lambda points: _product(points, patterns))
-    level = tables.SHELF if scene.ground == "shelf" else 0.0
+    level = stands.SHELF if scene.ground == "shelf" else 0.0
     at = tables.SHELF_FRONT + 0.12 if scene.ground == "shelf" else STAGE - 0.12
     place = standing(camera, camera.at(level, at)) if scene.ground else central(camera)
     shot = Shot(studio, camera, small, rig, place)
@@ -97,7 +97,7 @@ def build(studio: Studio) -> Build:
     layers = _BACKDROPS[scene.backdrop](shot)
     if scene.ground:
         layers += _GROUNDS[scene.ground](shot) + shot.over
-    for prop in sorted(shot.props, key=lambda one: -one.z):
+    for prop in sorted(shot.props, key=lambda one: -one.back):
         layers += prop.layers(camera, small, rig, [other.hull() for other in shot.props if other is not prop])
     return Build(layers, shot.place)
 
@@ -106,7 +106,7 @@ def _prepare(shot: Shot, scene: Scene) -> None:
     """Give colours to what backdrops have besides themselves, and put up what casts shadows on them."""
     plain = shot.stuff("paint", upright=True)
     if scene.backdrop == "horizon" and scene.ground != "water":
-        shot.surfaces["land"] = Surface("land", plain, shot.color(1, outdoors.LANDS[outdoors.land_of(shot)]))
+        shot.surfaces["land"] = Surface("land", plain, shot.color(1, outdoors.LANDS[outdoors.land_of(shot)], mood=0.2))
     elif scene.backdrop == "paper":
         shot.surfaces["room"] = Surface("room", plain, shot.color(1))
     elif scene.backdrop == "arches":
@@ -127,7 +127,7 @@ def _surface(shot: Shot, part: str, kind: str, index: int) -> Surface:
     if kind in ("sand", "snow"):
         name = kind
     material = shot.stuff(name, upright=part == "backdrop")
-    return Surface(name, material, shot.color(index, _OWN.get(kind, material.color)))
+    return Surface(name, material, shot.color(index, _OWN.get(kind, material.color), mood=0.15 if kind in _OWN else 0.08))
 
 
 def _product(points: Points, patterns: list[Any]) -> Floats:

@@ -35,7 +35,8 @@ class _Arch:
 def prepare(shot: Shot) -> None:
     """Put arched panels before the wall where the arches are to be these."""
     rng = shot.studio.random("arches")
-    if rng.random() < 0.4:
+    # Paper arches are no niches.
+    if rng.random() < 0.4 or "paper" in shot.studio.scene.understood:
         color = shot.surfaces["niche"].color
         side = float(rng.choice([-1, 1]))
         half = _half(shot)

@@ -71,7 +71,7 @@ def _sky(shot: Shot, *, clouds: float) -> Layer:
     field = cv2.remap(noise, np.mod(u, 256).astype(np.float32), np.mod(v, 256).astype(np.float32),
                       cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)  # fmt: skip
     field = cv2.GaussianBlur(field, (0, 0), 0.005 * small.scale)
-    thick = np.clip((field + 0.4) / 1.6, 0, 1) ** 1.3 * np.clip(up / 0.06, 0.1, 1)
+    thick = np.clip((field + 0.4) / 1.6, 0, 1) ** 1.3 * np.clip(up / 0.06, 0.1, 1) * np.exp(-((up / 1.1) ** 2))
     white = np.minimum(0.1 + 2.4 * color, 1.0) * shot.rig.key_tint
     share = (1 - (1 - pale) * (1 - clouds * thick))[..., None]
     # Thick clouds are a little darker below.

@@ -41,9 +41,13 @@ def bent(shot: Shot, bend: float) -> list[Layer]:
         return np.broadcast_to(smooth**2 * (3 - 2 * smooth), (len(view.y), view.x.shape[1]))
 
     layers = [Layer("wall", shot.backdrop.color, light, None, _wall_albedo(shot))]
-    if not np.array_equal(shot.ground.color, shot.backdrop.color):
+    below_color = shot.ground.color
+    if not shot.studio.asked:
+        # A sweep is of one piece: a mood's second colour is no more than a tinge of its floor.
+        below_color = 0.6 * shot.backdrop.color + 0.4 * below_color
+    if not np.array_equal(below_color, shot.backdrop.color):
         below = (-1e3, camera.at(bend, WALL), 1e3, 1e3)
-        layers.append(Layer("floor", shot.ground.color, light, floor_cover, floor_albedo(shot), below))
+        layers.append(Layer("floor", below_color, light, floor_cover, floor_albedo(shot), below))
     return layers
 
 
@@ -120,19 +124,6 @@ def floor_albedo(shot: Shot) -> Callable[[View], Floats]:
         return shot.ground.material.at(view.x * z / FOCAL, z, footprint=shot.camera.footprint(view, z))
 
     return albedo
-
-
-def overhead(shot: Shot) -> list[Layer]:
-    """Return a surface seen from straight above, lit from one side."""
-    small, rig = shot.small, shot.rig
-    view = small.view()
-    points = Points(view.x * (STAGE / FOCAL), -view.y * (STAGE / FOCAL) + 0.4, STAGE, normal_y=0.0, normal_z=-1.0)
-    light = rig.on(points)
-
-    def albedo(view: View) -> Floats:
-        return shot.backdrop.material.at(view.x * (STAGE / FOCAL), -view.y * (STAGE / FOCAL))
-
-    return [Layer("surface", shot.backdrop.color, light, None, albedo)]
 
 
 def _is_bent(shot: Shot) -> bool:

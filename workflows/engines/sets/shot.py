@@ -28,7 +28,7 @@ class Surface:
 class Shot:
     """A set while it is built. `over` are a backdrop's layers that lie over the ground, `edge` where that begins.
 
-    `taken` counts the asked colours that parts of the set have.
+    `made` are the materials that it needed, not yet shaded. `taken` counts the asked colours that parts of the set have.
     """
 
     studio: Studio
@@ -40,6 +40,7 @@ class Shot:
     surfaces: dict[str, Surface] = field(default_factory=dict)
     over: list[Layer] = field(default_factory=list)
     edge: Callable[[View], Floats] | None = None
+    made: dict[str, Material] = field(default_factory=dict)
     taken: int = 0
 
     @property
@@ -54,16 +55,21 @@ class Shot:
     def ground(self) -> Surface:
         return self.surfaces["ground"]
 
-    def color(self, index: int, own: str | None = None) -> Floats:
+    def color(self, index: int, own: str | None = None, *, mood: float = 0.08) -> Floats:
         """Return the colour for the next part of the set.
 
         That is the next one that the client asked for, as long as there is one; then the part's `own`, if it has
-        one. Where the client asked for none it is its own, or the mood's colour `index`.
+        one. Where the client asked for none it is its own, or the mood's colour `index`. An own colour is as dark as
+        the mood, and has the share `mood` of its hue.
         """
         if self.studio.asked and self.taken < len(self.studio.colors):
             self.taken += 1
             return self.studio.colors[self.taken - 1]
-        return linear(own) if own else self.studio.color(index)
+        if own is None:
+            return self.studio.color(index)
+        tone = linear(self.studio.mood.palette[0])
+        dim = np.clip(tone.mean() / 0.4, 0.05, 1) ** np.float32(0.45)
+        return linear(own) * dim * (1 - np.float32(mood)) + tone * np.float32(mood)
 
     def rest(self) -> list[Floats]:
         """Return the asked colours that no part of the set has yet; from now on they are taken."""
@@ -76,7 +82,9 @@ class Shot:
         """Return a material, shaded as what it is on lies or stands."""
         x, y, z = self.toward
         contrast = self.studio.mood.contrast
-        return self.studio.material(name, Lamp(x, y, -z, contrast) if upright else Lamp(x, z, y, contrast))
+        if name not in self.made:
+            self.made[name] = self.studio.material(name)
+        return self.made[name].lit(Lamp(x, y, -z, contrast) if upright else Lamp(x, z, y, contrast))
 
     @property
     def toward(self) -> tuple[float, float, float]:

@@ -9,13 +9,16 @@ from workflows.engines.props import Ball, Block, Plinth, Prop
 from workflows.engines.sets.place import standing
 from workflows.engines.sets.shot import Shot
 
+SHELF, SHELF_MIDDLE = 1.1, 3.76  # the height of a shelf's board and the depth of its middle
 _SLAB = 0.62  # what is wider is no cylinder any more
 
 
 def podium(shot: Shot) -> None:
     """Put a podium under the place, and smaller ones behind and before it."""
     rng = shot.studio.random("podium")
-    side = float(rng.choice([-1, 1]))
+    # Before a wall the tall one stands where its shadow falls away from the place.
+    walled = shot.studio.scene.backdrop != "sweep"
+    side = float(np.sign(shot.toward[0]) if walled else rng.choice([-1, 1]))
     material = _material(shot)
     color = shot.color(1, material.color if material else None)
     height = float(rng.uniform(0.12, 0.19))
@@ -28,7 +31,7 @@ def podium(shot: Shot) -> None:
     elif kind == "tiered":
         low = height * 0.42
         shot.props.append(Plinth("stand", color, 0.0, STAGE, radius * 1.25, low, material=material))
-        shot.props.append(Plinth("stand", color, 0.0, STAGE - 0.001, radius, height - low, low, material=material))
+        shot.props.append(Plinth("stand", color, 0.0, STAGE, radius, height - low, low, material=material))
     else:
         shot.props.append(Plinth("stand", color, 0.0, STAGE, radius, height, material=material))
     second = shot.color(2)
@@ -70,13 +73,17 @@ def accents(shot: Shot) -> None:
     """Put a small thing beside the place for each asked colour that no other part of the set shows."""
     rng = shot.studio.random("accents")
     side = float(rng.choice([-1, 1]))
-    shelf = shot.studio.scene.ground == "shelf"
     for index, color in enumerate(shot.rest()):
         before = index >= 2
         z = STAGE + (-0.3 if before else 0.34)
+        if shot.studio.scene.ground == "shelf":
+            z = SHELF_MIDDLE + (-0.06 if before else 0.06)
         x, half = _beside(shot, z, float(rng.uniform(0.075, 0.09)) * (0.85 if before else 1), outer=before)
         x *= side if index % 2 else -side
-        if not shelf:
+        if shot.studio.scene.ground == "shelf":
+            tall = half * float(rng.uniform(1.6, 2.6))
+            shot.props.append(Plinth(f"accent {index}", color, x, z, 0.62 * half, tall, SHELF))
+        else:
             shot.props.append(_accent(rng, f"accent {index}", color, x, z, half))
 
 
@@ -91,11 +98,12 @@ def _accent(rng: np.random.Generator, slot: str, color: Floats, x: float, z: flo
 
 def _beside(shot: Shot, z: float, half: float, *, gap: float = 0.02, outer: bool = False) -> tuple[float, float]:
     """Return the x and half width in the world of a thing beside the place, `half` wide in the picture if it fits."""
-    room = shot.camera.half_width - 0.03 - shot.place.half_width - gap
+    ends = shot.camera.half_width * (0.88 if shot.studio.scene.ground == "shelf" else 1) - 0.03
+    room = ends - shot.place.half_width - gap
     half = min(half, room / 2)
     x = shot.place.half_width + gap + half
     if outer:
-        x = min(x + 2.1 * half, shot.camera.half_width - 0.03 - half)
+        x = min(x + 2.1 * half, ends - half)
     elif room > 6 * half:
         x += half  # a wide picture leaves it some air
     return x * z / FOCAL, half * z / FOCAL

@@ -10,11 +10,12 @@ from workflows.engines.palette import Floats
 from workflows.engines.props import Block
 from workflows.engines.sets.curtain import Folds
 from workflows.engines.sets.shot import Shot
+from workflows.engines.sets.stands import SHELF
 from workflows.engines.stage import Layer
 
 _FRONT, _BACK, _THICK = 2.06, 3.72, 0.075
 _WIDE = 40.0
-SHELF, SHELF_FRONT = 1.1, 3.55  # the height of a shelf's board and the depth of its edge
+SHELF_FRONT = 3.55
 
 
 def table(shot: Shot) -> list[Layer]:
@@ -64,7 +65,7 @@ def cloth(shot: Shot) -> list[Layer]:
 
 def hang_shelf(shot: Shot) -> None:
     """Put a board on the wall, as wide as the picture where that is narrow."""
-    half = max(0.8 * shot.camera.half_width, 1.3 * shot.place.half_width) * SHELF_FRONT / FOCAL
+    half = max(0.88 * shot.camera.half_width, 1.3 * shot.place.half_width) * SHELF_FRONT / FOCAL
     shot.props.append(Block("shelf", shot.ground.color, 0.0, SHELF_FRONT, half, WALL - SHELF_FRONT, 0.07, SHELF - 0.07,
                             shot.ground.material))  # fmt: skip
 
