@@ -117,19 +117,29 @@ def unhidden(
     its hull, shape (n, 3): its shadow from one lamp is the hull of its points' shadows. A blur by `smooth` pixels
     hides the steps between the shadows of single lamps.
     """
-    total = np.zeros((camera.height, camera.width), np.float32)
-    if not objects:
-        return total + 1
-    mask = np.empty(total.shape, np.uint8)
+    share = np.ones((camera.height, camera.width), np.float32)
     axis, plane, sign = (1, level, 1) if level is not None else (2, wall, -1)
     shadows = [_shadows(camera, lamps, points, axis, plane, sign) for points in objects]
+    shadows = [(pixels, falls) for pixels, falls in shadows if falls.any()]
+    if not shadows:
+        return share
+    fallen = np.concatenate([pixels[falls].reshape(-1, 2) for pixels, falls in shadows]) // 16
+    rim = int(4 * smooth) + 2
+    left, top = np.clip(fallen.min(axis=0) - rim, 0, [camera.width, camera.height]).tolist()
+    right, bottom = np.clip(fallen.max(axis=0) + rim, 0, [camera.width, camera.height]).tolist()
+    if left >= right or top >= bottom:
+        return share
+    total = np.zeros((bottom - top, right - left), np.float32)
+    mask = np.empty(total.shape, np.uint8)
     for lamp in range(len(lamps)):
         mask.fill(255)
         for pixels, falls in shadows:
             if falls[lamp]:
-                cv2.fillConvexPoly(mask, cv2.convexHull(pixels[lamp]), (0,), cv2.LINE_AA, 4)
-        total += mask
-    return cv2.GaussianBlur(total / (255 * len(lamps)), (0, 0), smooth)
+                hull = cv2.convexHull(pixels[lamp] - np.int32([left * 16, top * 16]))
+                cv2.fillConvexPoly(mask, hull, (0,), cv2.LINE_AA, 4)
+        cv2.accumulate(mask, total)
+    share[top:bottom, left:right] = cv2.GaussianBlur(total / (255 * len(lamps)), (0, 0), smooth)
+    return share
 
 
 def _shadows(

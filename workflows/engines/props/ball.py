@@ -11,7 +11,7 @@ from workflows.engines.palette import Floats
 from workflows.engines.props.drawing import edge, lit
 from workflows.engines.stage import Layer
 
-_TURN = np.linspace(0, 2 * np.pi, 40, endpoint=False)
+_TURN = np.linspace(0, 2 * np.pi, 24, endpoint=False)
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Ball:
 
     def hull(self) -> Floats:
         """Return the points whose shadows bound its own, shape (n, 3)."""
-        up = np.linspace(-np.pi / 2, np.pi / 2, 9)[:, None]
+        up = np.linspace(-np.pi / 2, np.pi / 2, 7)[:, None]
         x = self.x + self.radius * np.cos(up) * np.cos(_TURN)
         y = self.radius * (1 + np.sin(up)) + 0 * _TURN
         z = self.z + self.radius * np.cos(up) * np.sin(_TURN)

@@ -12,7 +12,7 @@ from workflows.engines.palette import Floats
 from workflows.engines.props.drawing import edge, lit
 from workflows.engines.stage import Layer
 
-_TURN = np.linspace(0, 2 * np.pi, 40, endpoint=False)
+_TURN = np.linspace(0, 2 * np.pi, 32, endpoint=False)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ def lights(shot: Shot) -> list[Layer]:
         strength = float(rng.uniform(0.1, 0.5)) * (1.1 - 0.6 * far)
         tint = glow[int(rng.integers(len(glow)))]
         _disc(light, small.scale, x + small.half_width, y + small.half_height, radius, strength * tint / np.maximum(color, 0.08))
-    return [Layer("backdrop", color, light)]
+    return [Layer("backdrop", color, light, box=shot.above)]
 
 
 def _disc(light: Floats, scale: float, x: float, y: float, radius: float, glow: Floats) -> None:

@@ -71,4 +71,4 @@ def hanging(shot: Shot) -> list[Layer]:
         return shot.backdrop.material.at(view.x * at / FOCAL, camera.rise(view.y, at))
 
     shot.edge = hem
-    return [Layer("cloth", shot.backdrop.color, cv2.GaussianBlur(light, (0, 0), 0.7), None, weave)]
+    return [Layer("cloth", shot.backdrop.color, cv2.GaussianBlur(light, (0, 0), 0.7), None, weave, shot.above)]

@@ -23,7 +23,9 @@ def clouds(shot: Shot) -> list[Layer]:
     bend_x, bend_y = (cv2.resize(noise(slope=3.2), (small.width, small.height)) * 0.16 for _ in range(2))
     squared = [((view.x + bend_x - x) / half_x) ** 2 + ((view.y + bend_y - y) / half_y) ** 2
                for x, y in zip(at_x, at_y, strict=True)]  # fmt: skip
-    weights = np.exp(-(np.stack(squared) - np.min(squared, axis=0)) * 2.2)
+    # The nearer to each other they lie, the shorter is the way over, so that something is left of each.
+    apart = (2 * 0.8 * np.sin(np.pi / len(colors))) ** 2
+    weights = np.exp(-(np.stack(squared) - np.min(squared, axis=0)) * (4.6 / apart))
     weights /= weights.sum(axis=0)
     # Mixed as cube roots of light, which the eye sees as even steps.
     mixed = sum(weight[..., None] * np.cbrt(color) for weight, color in zip(weights, colors, strict=True)) ** 3

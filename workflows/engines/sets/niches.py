@@ -81,7 +81,8 @@ def arches(shot: Shot) -> list[Layer]:
         *(_reveal(shot, opening) for opening in openings),
         Layer(front.slot, front.color, front.light, around, front.albedo, (-1e3, -1e3, 1e3, camera.seam + 0.01)),
     ]
-    return [Layer("niche", niche.color, inner, None, None, (-1e3, -1e3, 1e3, camera.seam + 0.02))]
+    ends = max(abs(opening.x) + opening.half for opening in openings) * FOCAL / WALL + 0.01
+    return [Layer("niche", niche.color, inner, None, None, (-ends, -1e3, ends, camera.seam + 0.02))]
 
 
 def _reveal(shot: Shot, opening: _Arch) -> Layer:

@@ -76,7 +76,8 @@ def _sky(shot: Shot, *, clouds: float) -> Layer:
     share = (1 - (1 - pale) * (1 - clouds * thick))[..., None]
     # Thick clouds are a little darker below.
     light = 1 + share * (white * (1 - 0.12 * thick[..., None] ** 2) / color - 1)
-    return Layer("sky", color, np.asarray(light * (0.9 + 0.1 * np.exp(-up / 0.4))[..., None], np.float32))
+    shade = (0.9 + 0.1 * np.exp(-up / 0.4))[..., None]
+    return Layer("sky", color, np.asarray(light * shade, np.float32), box=shot.above)
 
 
 def _sea(shot: Shot) -> list[Layer]:
@@ -95,7 +96,7 @@ def _sea(shot: Shot) -> list[Layer]:
     tone = 0.86 + 0.5 * down / 0.3 * 0.4 + 0.05 * waves + path * (0.1 + 0.16 * np.clip(waves, 0, 2))
     light = cv2.GaussianBlur(np.asarray(tone, np.float32), (0, 0), 0.004 * small.scale)[..., None] * shot.rig.key_tint
     return [Layer("land", land.color, light, _below(lambda x: camera.horizon + 0 * x, 0.009), None,
-                  (-1e3, camera.horizon - 0.02, 1e3, 1e3))]  # fmt: skip
+                  (-1e3, camera.horizon - 0.02, 1e3, shot.above[3]))]  # fmt: skip
 
 
 def _field(shot: Shot) -> list[Layer]:
@@ -143,7 +144,7 @@ def _ridges(
         light = light * (1 - air) + air * sky / np.maximum(color, 0.02)
         cover = _below(lambda x, line=line, base=base: base + line(x), 0.009)  # type: ignore[misc]
         top = base - 1.3 * high - 0.02
-        layers.append(Layer("land", color, light.astype(np.float32), cover, None, (-1e3, top, 1e3, 1e3)))
+        layers.append(Layer("land", color, light.astype(np.float32), cover, None, (-1e3, top, 1e3, shot.above[3])))
     return layers
 
 

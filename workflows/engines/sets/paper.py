@@ -23,7 +23,7 @@ def rolls(shot: Shot) -> list[Layer]:
     half = _half(shot)
     shot.over = [*_sheet(shot, half), _tube(shot, half)]
     color = shot.surfaces["room"].color
-    return [Layer("room", color, wall.light * _shade(shot, half)[..., None], None, wall.albedo)]
+    return [Layer("room", color, wall.light * _shade(shot, half)[..., None], None, wall.albedo, shot.above)]
 
 
 def _half(shot: Shot) -> float:

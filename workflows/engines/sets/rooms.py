@@ -8,6 +8,7 @@ import numpy as np
 from workflows.engines.camera import FOCAL, STAGE, WALL, Camera, View
 from workflows.engines.light import Points, corner, unhidden
 from workflows.engines.palette import Floats
+from workflows.engines.props.drawing import lit
 from workflows.engines.sets.shot import Shot
 from workflows.engines.stage import Layer
 
@@ -79,15 +80,18 @@ def wall(shot: Shot) -> list[Layer]:
 def upright(shot: Shot, *, far: bool = False, footed: bool = True) -> Layer:
     """Return a wall over the whole picture; with `footed`, darker where a floor meets it."""
     small, rig = shot.small, shot.rig
-    view = small.view()
-    rise = small.rise(view.y, WALL)
     hulls = [] if far else shot.hulls
+
+    def points(view: View) -> Points:
+        return Points(view.x * (WALL / FOCAL), small.rise(view.y, WALL), WALL, normal_y=0.0, normal_z=-1.0)
+
+    def open_sky(at: Points, sky: Floats) -> Floats:
+        return sky * (1 - 0.22 * np.exp(-np.maximum(np.asarray(at.y), 0) / 0.12)) if footed else sky
+
     sky = unhidden(small, rig.dome_front, hulls, smooth=3.5)
-    if footed:
-        sky = sky * (1 - 0.22 * np.exp(-np.maximum(rise, 0) / 0.12))
-    points = Points(view.x * (WALL / FOCAL), rise, WALL, normal_y=0.0, normal_z=-1.0)
-    light = rig.on(points, seen=unhidden(small, rig.key, hulls), open_sky=sky)
-    return Layer("wall", shot.backdrop.color, light, None, _wall_albedo(shot, blur=0.014 if far else 0.0))
+    light = lit(small, rig, shot.above, points, seen=unhidden(small, rig.key, hulls), open_sky=open_sky, sky=sky)
+    shot.wall = Layer("wall", shot.backdrop.color, light, None, _wall_albedo(shot, blur=0.014 if far else 0.0), shot.above)
+    return shot.wall
 
 
 def floor(shot: Shot) -> list[Layer]:
@@ -108,12 +112,18 @@ def floor(shot: Shot) -> list[Layer]:
 def floor_light(shot: Shot, *, walled: bool = True) -> Floats:
     """Return the light on the floor, past what stands on it and, with `walled`, before the wall."""
     small, rig = shot.small, shot.rig
-    view = small.view()
-    z = small.depth(view.y)
+
+    def points(view: View) -> Points:
+        z = small.depth(view.y)
+        return Points(view.x * z / FOCAL, 0.0, z, normal_y=1.0, normal_z=0.0)
+
+    def open_sky(at: Points, sky: Floats) -> Floats:
+        return sky * corner(WALL - at.z, 0.7) if walled else sky
+
     sky = unhidden(small, rig.dome_up, shot.hulls, level=0.0, smooth=3.5)
-    points = Points(view.x * z / FOCAL, 0.0, z, normal_y=1.0, normal_z=0.0)
     seen = unhidden(small, rig.key, shot.hulls, level=0.0)
-    return rig.on(points, seen=seen, open_sky=sky * corner(WALL - z, 0.7) if walled else sky)
+    below = (-1e3, min(small.horizon if not walled else small.seam - 0.1, small.half_height - 0.1), 1e3, 1e3)
+    return lit(small, rig, below, points, seen=seen, open_sky=open_sky, sky=sky)
 
 
 def floor_albedo(shot: Shot) -> Callable[[View], Floats]:

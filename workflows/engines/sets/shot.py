@@ -10,6 +10,7 @@ from workflows.engines.light import Rig
 from workflows.engines.materials import Lamp, Material
 from workflows.engines.palette import Floats, linear
 from workflows.engines.props import Prop
+from workflows.engines.props.drawing import Box
 from workflows.engines.sets.place import Place
 from workflows.engines.stage import Layer
 from workflows.engines.studio import Studio
@@ -28,7 +29,7 @@ class Surface:
 class Shot:
     """A set while it is built. `over` are a backdrop's layers that lie over the ground, `edge` where that begins.
 
-    `made` are the materials that it needed, not yet shaded. `taken` counts the asked colours that parts of the set have.
+    `wall` is the wall behind the set, once there is one. `made` are the materials that it needed, not yet shaded. `taken` counts the asked colours that parts of the set have.
     """
 
     studio: Studio
@@ -40,6 +41,7 @@ class Shot:
     surfaces: dict[str, Surface] = field(default_factory=dict)
     over: list[Layer] = field(default_factory=list)
     edge: Callable[[View], Floats] | None = None
+    wall: Layer | None = None
     made: dict[str, Material] = field(default_factory=dict)
     taken: int = 0
 
@@ -85,6 +87,11 @@ class Shot:
         if name not in self.made:
             self.made[name] = self.studio.material(name)
         return self.made[name].lit(Lamp(x, y, -z, contrast) if upright else Lamp(x, z, y, contrast))
+
+    @property
+    def above(self) -> Box:
+        """Return the part of the picture above what the ground covers for certain."""
+        return -1e3, -1e3, 1e3, self.camera.seam + 0.07
 
     @property
     def toward(self) -> tuple[float, float, float]:

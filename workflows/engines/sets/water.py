@@ -53,7 +53,7 @@ def pool(shot: Shot) -> list[Layer]:
                                (len(view.y), view.x.shape[1]))  # fmt: skip
 
     below = (-1e3, edge - 0.02, 1e3, 1e3)
-    above = upright(shot).light
+    above = (shot.wall or upright(shot)).light
     light = floor_light(shot, walled=not open_air)
     return [
         Layer("water", shot.ground.color, light, cover, albedo, below),
