@@ -1,6 +1,7 @@
 """Colours as numbers: their spaces, and the main ones of an image."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import cv2
@@ -8,9 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ImageColor
 
+from workflows.engines.colors import SHOP_COLORS, parse_color
+
 # float32 and uint8; not said to the type checker, which takes a sum of float32 arrays for float64 too often.
 Floats = NDArray[Any]
 Bytes = NDArray[Any]
+
+# What shops call as CSS does; of the others CSS means another colour (plum, brown) or nobody knows them (gainsboro).
+_CSS_NAMES = (
+    "white", "ivory", "linen", "beige", "light gray", "silver", "gray", "black", "wheat", "tan", "maroon", "red",
+    "crimson", "tomato", "coral", "salmon", "orange", "gold", "yellow", "olive", "lime green", "green", "forest green",
+    "turquoise", "teal", "light blue", "sky blue", "royal blue", "blue", "navy", "indigo", "purple", "violet", "orchid",
+    "magenta", "hot pink", "pink", "lavender",
+)  # fmt: skip
 
 
 def linear(color: str) -> Floats:
@@ -34,9 +45,64 @@ def lab(rgb: Bytes) -> Floats:
     return cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
 
 
+def ciede2000(one: Floats, other: Floats) -> Floats:
+    """Return the CIEDE2000 difference of L*a*b* colours, shapes (..., 3) that broadcast.
+
+    Source: Sharma, Wu and Dalal, "The CIEDE2000 color-difference formula: implementation notes, supplementary test
+    data, and mathematical observations", Color Research & Application 30 (2005), whose equations the names follow.
+    """
+    one, other = np.asarray(one, np.float64), np.asarray(other, np.float64)
+    mean_chroma = (np.hypot(one[..., 1], one[..., 2]) + np.hypot(other[..., 1], other[..., 2])) / 2
+    grown = 1.5 - 0.5 * np.sqrt(_saturating(mean_chroma))
+    lightness, chroma, hue = [], [], []
+    for color in (one, other):
+        a, b = color[..., 1] * grown, color[..., 2]
+        lightness.append(color[..., 0])
+        chroma.append(np.hypot(a, b))
+        hue.append(np.degrees(np.arctan2(b, a)) % 360)
+    gray = chroma[0] * chroma[1] == 0  # which has no hue
+    turn = np.where(gray, 0, (hue[1] - hue[0] + 180) % 360 - 180)
+    # Half a turn apart the formula goes up, not down: to the mean the shorter way.
+    turn = np.where((turn == -180) & (hue[1] > hue[0]), 180, turn)
+    mean_hue = np.where(gray, hue[0] + hue[1], hue[0] + turn / 2)
+    mean_lightness, mean_chroma = (lightness[0] + lightness[1]) / 2, (chroma[0] + chroma[1]) / 2
+
+    def wave(times: int, shift: float) -> Floats:
+        return np.cos(np.radians(times * mean_hue + shift))
+
+    t = 1 - 0.17 * wave(1, -30) + 0.24 * wave(2, 0) + 0.32 * wave(3, 6) - 0.20 * wave(4, -63)
+    from_middle = (mean_lightness - 50) ** 2
+    light = (lightness[1] - lightness[0]) / (1 + 0.015 * from_middle / np.sqrt(20 + from_middle))
+    strong = (chroma[1] - chroma[0]) / (1 + 0.045 * mean_chroma)
+    hued = 2 * np.sqrt(chroma[0] * chroma[1]) * np.sin(np.radians(turn / 2)) / (1 + 0.015 * mean_chroma * t)
+    around_blue = 60 * np.exp(-((((mean_hue % 360) - 275) / 25) ** 2))
+    rotation = -2 * np.sqrt(_saturating(mean_chroma)) * np.sin(np.radians(around_blue))
+    return np.sqrt(light**2 + strong**2 + hued**2 + rotation * strong * hued)
+
+
+def _saturating(chroma: Floats) -> Floats:
+    return chroma**7 / (chroma**7 + 25.0**7)
+
+
 def hex_of(rgb: Sequence[float] | NDArray[np.generic]) -> str:
     """Return an sRGB triple of 0 to 255 as #rrggbb."""
     return "#{:02x}{:02x}{:02x}".format(*(min(255, max(0, round(float(value)))) for value in rgb))
+
+
+def color_name(color: str) -> str:
+    """Return what a shop would call #rrggbb: of its names and the plain ones of CSS the nearest by CIEDE2000."""
+    names, labs = _named()
+    return names[int(ciede2000(_lab_of([color]), labs).argmin())]
+
+
+@cache
+def _named() -> tuple[list[str], Floats]:
+    colors = {parse_color(name): name for name in reversed((*_CSS_NAMES, *SHOP_COLORS))}  # of two names the first
+    return list(colors.values()), _lab_of(list(colors))
+
+
+def _lab_of(colors: Sequence[str]) -> Floats:
+    return lab(np.array([[ImageColor.getrgb(color) for color in colors]], np.uint8))[0]
 
 
 def main_colors(pixels: Bytes, *, count: int = 6) -> list[tuple[str, float]]:
