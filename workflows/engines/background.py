@@ -14,7 +14,7 @@ from workflows.engines.colors import asked_colors
 from workflows.engines.palette import Floats
 from workflows.engines.sets import build
 from workflows.engines.sizes import parse_size
-from workflows.engines.stage import paint
+from workflows.engines.stage import Exposure, paint
 from workflows.engines.studio import Studio
 
 # JavaScript's numbers are exact below this, and the summary goes through them.
@@ -48,7 +48,8 @@ def render(spec: Mapping[str, Any], *, default_seed: int, checkpoint: Callable[[
     )
     layers = build(studio)
     checkpoint()
-    pixels = paint(camera, layers, vignette=mood.vignette, rng=studio.random("grain"))
+    exposure = Exposure(vignette=mood.vignette)
+    pixels = paint(camera, layers, exposure, rng=studio.random("grain"))
     checkpoint()
     summary = {
         "engine": BUILT_IN,
@@ -80,9 +81,9 @@ def _seed(value: int) -> int:
 
 
 def _saturated(color: Floats, factor: float) -> Floats:
-    gray = color @ np.array([0.2126, 0.7152, 0.0722], np.float32)
+    gray = color @ palette.LUMINANCE
     return np.clip(gray + (color - gray) * np.float32(factor), 0.001, 1)
 
 
 def _thumbnail(pixels: palette.Bytes) -> palette.Bytes:
-    return cv2.resize(pixels, (96, 96), interpolation=cv2.INTER_AREA)
+    return cv2.resize(pixels, (72, 72), interpolation=cv2.INTER_AREA)
