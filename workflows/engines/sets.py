@@ -146,7 +146,9 @@ def _gradient(studio: Studio) -> list[Layer]:
     bend = cv2.resize(Noise(studio.random("bend"), 256)(slope=2.6), (small.width, small.height)) * 0.05
     squared = [((view.x + bend - x) / half_x) ** 2 + ((view.y + bend - y) / half_y) ** 2
                for x, y in zip(at_x, at_y, strict=True)]  # fmt: skip
-    weights = np.exp(-(np.stack(squared) - np.min(squared, axis=0)) * 1.7)
+    # The nearer to each other they lie, the shorter is the way over, so that something is left of each.
+    apart = (2 * 0.78 * np.sin(np.pi / len(colors))) ** 2
+    weights = np.exp(-(np.stack(squared) - np.min(squared, axis=0)) * (4.6 / apart))
     weights /= weights.sum(axis=0)
     # Mixed as cube roots of light, which the eye sees as even steps.
     mixed = sum(weight[..., None] * np.cbrt(color) for weight, color in zip(weights, colors, strict=True)) ** 3
