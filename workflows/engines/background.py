@@ -11,6 +11,7 @@ from workflows.engines import moods, palette, scenes
 from workflows.engines.base import BUILT_IN, Picture, Result
 from workflows.engines.camera import Camera
 from workflows.engines.colors import asked_colors
+from workflows.engines.moods import Mood
 from workflows.engines.palette import Floats
 from workflows.engines.sets import build
 from workflows.engines.sizes import parse_size
@@ -36,7 +37,7 @@ def render(spec: Mapping[str, Any], *, default_seed: int, checkpoint: Callable[[
     found_moods, mood = moods.understand(spec["mood"])
     used = asked or list(mood.palette[:3])
     # What the client asked for by its value is kept; a mood only nudges it.
-    saturation = mood.saturation if not asked else 1 + 0.3 * (mood.saturation - 1)
+    saturation = mood.saturation if not asked else 1 + 0.4 * (mood.saturation - 1)
     camera = Camera(size.width, size.height)
     studio = Studio(
         camera=camera,
@@ -48,7 +49,7 @@ def render(spec: Mapping[str, Any], *, default_seed: int, checkpoint: Callable[[
     )
     layers = build(studio)
     checkpoint()
-    exposure = Exposure(vignette=mood.vignette)
+    exposure = _exposure(mood)
     pixels = paint(camera, layers, exposure, rng=studio.random("grain"))
     checkpoint()
     summary = {
@@ -70,6 +71,16 @@ def render(spec: Mapping[str, Any], *, default_seed: int, checkpoint: Callable[[
         ],
     }
     return Result(pictures=(Picture("background", pixels),), summary=summary)
+
+
+def _exposure(mood: Mood) -> Exposure:
+    """Return how a mood is photographed: as bright, warm and contrasty as leaves its colours what they are."""
+    return Exposure(
+        key=mood.key,
+        contrast=0.5 + 0.9 * mood.contrast,
+        cast=2 ** (0.5 * (0.5 - mood.key)) * np.array([1 + 0.05 * mood.warmth, 1, 1 - 0.12 * mood.warmth], np.float32),
+        vignette=mood.vignette,
+    )
 
 
 def _seed(value: int) -> int:

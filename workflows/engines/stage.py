@@ -54,14 +54,15 @@ def light_camera(camera: Camera) -> Camera:
 class Exposure:
     """How a picture is exposed and toned.
 
-    `key` is the share of a surface that is darker than its colour, 0.5 for what is lit evenly; `balance` how much of
-    the light's tint is taken back, 0 to 1, as by a camera's white balance; `vignette` how much of their light the
-    corners lose, 0 to 1.
+    `key` is the share of a surface that is darker than its colour; `contrast` the film's, 1 for that of the set;
+    `cast` is what becomes of white, linear RGB, after a white balance for each surface's light; `vignette` how much of
+    their light the corners lose, 0 to 1.
     """
 
-    key: float = 0.5
-    balance: float = 0.65
-    vignette: float = 0.0
+    key: float
+    contrast: float
+    cast: Floats
+    vignette: float
 
 
 def paint(camera: Camera, layers: Sequence[Layer], exposure: Exposure, *, rng: np.random.Generator) -> Bytes:
@@ -147,7 +148,7 @@ def _exposed(camera: Camera, layers: Sequence[Layer], exposure: Exposure) -> lis
             exposed.append(_before_shoulder(light * layer.color) * np.float32(_STEPS))
             continue
         reference = references[layer.slot]
-        if reference.steepness < 1:
+        if reference.steepness != 1:
             gray = np.maximum(light.mean(axis=2, keepdims=True), 1e-4)
             light *= (gray / reference.gray) ** np.float32(reference.steepness - 1)
         exposed.append(light * (_before_shoulder(layer.color) * reference.gain * np.float32(_STEPS)))
@@ -156,7 +157,7 @@ def _exposed(camera: Camera, layers: Sequence[Layer], exposure: Exposure) -> lis
 
 @dataclass(frozen=True)
 class _Reference:
-    """The light that shows a slot's colour: its mean, what makes it 1, and how much of the contrast around it stays."""
+    """The light that shows a slot's colour: its mean, what makes it 1, and the power of the contrast around it."""
 
     gray: float
     gain: Floats
@@ -189,7 +190,7 @@ def _reference(light: Floats, color: Floats, exposure: Exposure, pixels: int) ->
     grays = np.maximum(light.mean(axis=1), 1e-3)
     gray = float(np.quantile(grays, exposure.key))
     tint = np.maximum(np.median(light, axis=0), 1e-3)
-    tint = (tint / tint.mean()) ** exposure.balance
+    tint /= tint.mean()
     # How far from its colour most of a small surface may be, and of a large one a part, in powers of e: about 8 steps
     # of L*, which grows as the cube root of light.
     lightness = 116 * np.cbrt(float(color @ LUMINANCE)) - 16
@@ -197,8 +198,8 @@ def _reference(light: Floats, color: Floats, exposure: Exposure, pixels: int) ->
     spread = float(np.quantile(np.abs(np.log(grays / gray)), min(0.8, _LEAST_SHARE * pixels / len(light))))
     return _Reference(
         gray=gray,
-        gain=(1 / (gray * tint)).astype(np.float32),
-        steepness=max(0.25, min(1.0, near / max(spread, 1e-6))),
+        gain=(exposure.cast / (gray * tint)).astype(np.float32),
+        steepness=max(0.25, min(exposure.contrast, near / max(spread, 1e-6))),
     )
 
 
