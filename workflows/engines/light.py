@@ -17,6 +17,7 @@ from workflows.engines.moods import Mood
 from workflows.engines.palette import Floats
 
 _DISTANCE = 5.0
+_BEAM = 0.7  # the breadth of a spot's beam (standard deviation) in world units
 _KEY_SAMPLES, _DOME_SAMPLES = 56, 72
 _GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))
 
@@ -43,6 +44,7 @@ class Rig:
     key_tint: Floats
     fill_tint: Floats
     contrast: float
+    spot: float
     # The share of the key light that what hangs before the lamp leaves to points of the set, shape (h, w).
     pattern: Callable[[Points], Floats] | None = None
 
@@ -67,9 +69,10 @@ class Rig:
             key=key.astype(np.float32),
             dome_up=_dome(up=True),
             dome_front=_dome(up=False),
-            key_tint=np.array([1 + 0.10 * warmth, 1.0, 1 - 0.16 * warmth], np.float32),
-            fill_tint=np.array([1 - 0.05 * warmth, 1.0, 1 + 0.08 * warmth], np.float32),
+            key_tint=np.array([1 + 0.14 * warmth, 1.0, 1 - 0.24 * warmth], np.float32),
+            fill_tint=np.array([1 - 0.07 * warmth, 1.0, 1 + 0.12 * warmth], np.float32),
             contrast=max(mood.contrast, 0.6) if sunlit else mood.contrast,
+            spot=mood.spot,
         )
 
     def on(self, points: Points, *, seen: Floats | float = 1.0, open_sky: Floats | float = 1.0) -> Floats:
@@ -86,11 +89,24 @@ class Rig:
             squared = to_x**2 + to_y**2 + to_z**2
             facing = to_x * points.normal_x + to_y * points.normal_y + to_z * points.normal_z
             light = light + np.maximum(facing, 0) * (_DISTANCE**2 / 8) / (squared * np.sqrt(squared))
-        key = (1.6 * self.contrast * light * seen)[..., None] * self.key_tint
+        key = (1.6 * self.contrast * light * self._beam(points) * seen)[..., None] * self.key_tint
         fill = (
             np.broadcast_to((1 - self.contrast) * np.float32(1) * open_sky, key.shape[:2])[..., None] * self.fill_tint
         )
         return np.asarray(key + fill, np.float32)
+
+    def _beam(self, points: Points) -> Floats | float:
+        """Return how much of its light the lamp sends towards each point: a spot's beam is bright in the middle."""
+        if not self.spot:
+            return 1.0
+        lamp = self.key.mean(axis=0)
+        # Between the product and the wall, so that both have a bright place.
+        aim = np.array([0.0, 0.35, (STAGE + WALL) / 2], np.float32) - lamp
+        aim /= np.linalg.norm(aim)
+        to_x, to_y, to_z = points.x - lamp[0], points.y - lamp[1], points.z - lamp[2]
+        along = to_x * aim[0] + to_y * aim[1] + to_z * aim[2]
+        aside = to_x**2 + to_y**2 + to_z**2 - along**2
+        return np.asarray(np.exp(aside * np.float32(-0.5 / _BEAM**2)) * self.spot + (1 - self.spot), np.float32)
 
 
 def _dome(*, up: bool) -> Floats:

@@ -51,16 +51,21 @@ def thrown(studio: Studio, name: str, camera: Camera, rig: Rig) -> Pattern:
     size = (int((top + 0.6 - bottom) * scale), int(2 * -left * scale))
     radius = float(np.linalg.norm(rig.key - rig.key.mean(axis=0), axis=1).max())
     away = float(np.linalg.norm(rig.key.mean(axis=0) - [0, 0.5, WALL]))
-    share = np.ones(size, np.float32)
+    share = np.full(size, 0 if are_open else 1, np.float32)
     for polygons, distance in groups:
-        mask = np.zeros(size, np.uint8)
-        for polygon in polygons:
-            points = np.rint((polygon - [left, bottom]) * scale * 16).astype(np.int32)
-            cv2.fillPoly(mask, [points], (255,), cv2.LINE_AA, 4)
+        drawn = [np.rint((polygon - [left, bottom]) * scale * 16).astype(np.int32) for polygon in polygons]
         # A disc of this radius, as wide as a bell curve of half of it.
         blur = max(0.5 * scale * radius * distance / (away - distance), 0.6)
+        rim, corners = int(3 * blur) + 2, np.concatenate(drawn) // 16
+        x, y = np.clip(corners.min(axis=0) - rim, 0, None).tolist()
+        part = share[y : max(0, corners[:, 1].max() + rim), x : max(0, corners[:, 0].max() + rim)]
+        if not part.size:
+            continue
+        mask = np.zeros(part.shape, np.uint8)
+        for polygon in drawn:
+            cv2.fillPoly(mask, [polygon - np.int32([x * 16, y * 16])], (255,), cv2.LINE_AA, 4)
         soft = cv2.GaussianBlur(mask, (0, 0), blur).astype(np.float32) / 255
-        share *= soft if are_open else 1 - soft
+        part[:] = np.maximum(part, soft) if are_open else part * (1 - soft)
     return Pattern(_UNLIT + (1 - _UNLIT) * share, left, bottom, scale, rig.key.mean(axis=0))
 
 
