@@ -149,9 +149,11 @@ def _branch(rng: np.random.Generator, half_width: float, top: float) -> tuple[Sh
     ):
         shapes: list[Floats] = []
         foot = np.array([where * (half_width + rng.uniform(0.05, 0.25)), height * top + rng.uniform(-0.15, 0.15)])
+        # Those that hang low do not reach over the product's place.
+        reach = 1.2 if height > 0.7 else min(1.2, 0.62 * half_width + 0.25)
         for _ in range(2):
             angle = heading + rng.uniform(-0.35, 0.35)
-            shapes += _twig(rng, foot, angle, float(rng.uniform(0.95, 1.35)), -where)
+            shapes += _twig(rng, foot, angle, reach * float(rng.uniform(0.8, 1.1)), -where)
         groups.append((shapes, (0.7, 1.2, 2.2, 1.3, 1.8)[at]))
     return groups, False
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from workflows.engines import words
 from workflows.engines.vocabulary import DEFAULT, IMPLIED, LANDS, MATERIALS, PART_WORDS, SETS, SHADOWS
 
-_NAMES: Mapping[str, tuple[str, ...]] = {
+VOCABULARY: Mapping[str, tuple[str, ...]] = {
     **{name: one.words for name, one in SETS.items()},
     **{name: one.words for name, one in MATERIALS.items()},
     **SHADOWS,
@@ -48,7 +48,7 @@ class Scene:
 
 def understand(text: str) -> Scene:
     """Return the scene that `text` describes; what it leaves open follows from the rest, or is a studio sweep."""
-    understood = words.find(text, _NAMES)
+    understood = words.find(text, VOCABULARY)
     sets = [name for name in understood if name in SETS]
     implied = [IMPLIED[name] for name in understood if name in IMPLIED]
     # "studio" and "backdrop" stand in many texts and say the least: whatever else is named counts more.
@@ -67,7 +67,8 @@ def understand(text: str) -> Scene:
         if not free and name in sets:
             left_out.append(name)
     first = SETS[strong[0]]
-    backdrop = parts.get("backdrop") or first.backdrop_by_default
+    lower = next((SETS[name] for name in strong if "ground" in SETS[name].parts), first)
+    backdrop = parts.get("backdrop") or lower.backdrop_by_default
     ground = parts.get("ground") or (first.ground_by_default if len(parts) == 1 or not first.flat else "floor")
     if backdrop == "horizon" and "ground" not in parts:
         ground = "table"
@@ -97,7 +98,7 @@ def _placed(understood: list[str], backdrop: str, ground: str | None, stand: str
     ]
     placed: dict[str, str] = {}
     later: list[str] = []
-    for name, following in zip(understood, [*understood[1:], ""], strict=True):
+    for name, following in zip(understood, [*understood[1:], ""], strict=False):
         if name not in MATERIALS:
             continue
         part = _part(following)

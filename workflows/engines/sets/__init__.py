@@ -72,9 +72,7 @@ class Build:
 def build(studio: Studio) -> Build:
     """Return the studio's scene as layers, and its place for the product."""
     scene = studio.scene
-    camera = replace(studio.camera, **_CAMERAS.get(scene.ground or "", {}))
-    if scene.backdrop == "horizon" and scene.ground == "water":
-        camera = replace(camera, eye=0.6)
+    camera = _placed_camera(studio)
     small = light_camera(camera)
     rig = Rig.of(studio.mood, turn=float(studio.random("light").uniform(-8, 8)), sunlit=bool(scene.shadows))
     if scene.shadows:
@@ -100,6 +98,17 @@ def build(studio: Studio) -> Build:
     for prop in sorted(shot.props, key=lambda one: -one.back):
         layers += prop.layers(camera, small, rig, [other.hull() for other in shot.props if other is not prop])
     return Build(layers, shot.place)
+
+
+def _placed_camera(studio: Studio) -> Camera:
+    """Return the camera as high as suits the ground, a little higher or lower each time."""
+    scene, rng = studio.scene, studio.random("camera")
+    camera = replace(studio.camera, **_CAMERAS.get(scene.ground or "", {}))
+    if scene.backdrop == "horizon" and scene.ground == "water":
+        camera = replace(camera, eye=0.6)
+    if scene.ground == "shelf":
+        return camera
+    return replace(camera, eye=camera.eye * float(rng.uniform(0.92, 1.1)), floor=camera.floor * float(rng.uniform(0.9, 1.08)))
 
 
 def _prepare(shot: Shot, scene: Scene) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from workflows.engines.camera import FOCAL, WALL, View
 from workflows.engines.light import Points
 from workflows.engines.materials import Noise
-from workflows.engines.palette import Floats
+from workflows.engines.palette import Floats, linear
 from workflows.engines.sets.rooms import floor_light
 from workflows.engines.sets.shot import Shot
 from workflows.engines.stage import Layer
@@ -72,12 +72,21 @@ def _sky(shot: Shot, *, clouds: float) -> Layer:
                       cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)  # fmt: skip
     field = cv2.GaussianBlur(field, (0, 0), 0.005 * small.scale)
     thick = np.clip((field + 0.4) / 1.6, 0, 1) ** 1.3 * np.clip(up / 0.06, 0.1, 1) * np.exp(-((up / 1.1) ** 2))
-    white = np.minimum(0.1 + 2.4 * color, 1.0) * shot.rig.key_tint
+    white = _glow(shot, 2.4)
     share = (1 - (1 - pale) * (1 - clouds * thick))[..., None]
     # Thick clouds are a little darker below.
     light = 1 + share * (white * (1 - 0.12 * thick[..., None] ** 2) / color - 1)
     shade = (0.9 + 0.1 * np.exp(-up / 0.4))[..., None]
     return Layer("sky", color, np.asarray(light * shade, np.float32), box=shot.above)
+
+
+def _glow(shot: Shot, bright: float) -> Floats:
+    """Return the colour of clouds and of the air at the horizon, which a low sun gives its own."""
+    white = np.minimum(0.1 + bright * shot.backdrop.color, 1.0) * shot.rig.key_tint
+    if shot.studio.asked:
+        return white
+    warm = np.float32(0.85 * np.clip(shot.studio.mood.warmth - 0.2, 0, 1))
+    return white * (1 - warm) + 1.15 * linear(shot.studio.mood.palette[0]) * warm
 
 
 def _sea(shot: Shot) -> list[Layer]:
@@ -95,6 +104,9 @@ def _sea(shot: Shot) -> list[Layer]:
     path = np.exp(-(((view.x - x) / (0.14 + 0.7 * down)) ** 2))
     tone = 0.86 + 0.5 * down / 0.3 * 0.4 + 0.05 * waves + path * (0.1 + 0.16 * np.clip(waves, 0, 2))
     light = cv2.GaussianBlur(np.asarray(tone, np.float32), (0, 0), 0.004 * small.scale)[..., None] * shot.rig.key_tint
+    # Flat water far away mirrors the air above it.
+    air = (0.35 * np.exp(-down / 0.07) + 0.25 * path)[..., None]
+    light = (light * (1 - air) + air * _glow(shot, 1.6) / np.maximum(land.color, 0.02)).astype(np.float32)
     return [Layer("land", land.color, light, _below(lambda x: camera.horizon + 0 * x, 0.009), None,
                   (-1e3, camera.horizon - 0.02, 1e3, shot.above[3]))]  # fmt: skip
 
@@ -120,7 +132,7 @@ def _ridges(
     """Return ridges one behind the other. Air between pales the far ones towards the sky (Koschmieder 1924)."""
     camera, small = shot.camera, shot.small
     view, layers = small.view(), []
-    sky = np.minimum(0.1 + 2.0 * shot.backdrop.color, 1.0)
+    sky = _glow(shot, 2.0)
     sun = shot.toward[0]
     for number in range(count):
         near = (number + 0.6) / count

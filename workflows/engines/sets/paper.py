@@ -42,7 +42,7 @@ def _sheet(shot: Shot, half: float) -> list[Layer]:
     view = small.view()
     wide = half * WALL / FOCAL
     y, z, lean = cove(view.y, small, _BEND)
-    lean = cv2.GaussianBlur(lean, (0, 0), sigmaX=0.01, sigmaY=0.03 * small.scale)
+    lean = np.clip(cv2.GaussianBlur(lean, (0, 0), sigmaX=0.01, sigmaY=0.03 * small.scale), 0, 1)
     flat = lean**2
     seen = flat * unhidden(small, rig.key, shot.hulls, level=0.0) + (1 - flat) * unhidden(small, rig.key, shot.hulls)
     sky = flat * unhidden(small, rig.dome_up, shot.hulls, level=0.0, smooth=3.5) + (1 - flat) * unhidden(

@@ -25,7 +25,7 @@ def bent(shot: Shot, bend: float) -> list[Layer]:
     view = small.view()
     y, z, lean = cove(view.y, small, bend)
     # Where the curve begins and ends its light would have a kink, which shows as a line.
-    lean = cv2.GaussianBlur(lean, (0, 0), sigmaX=0.01, sigmaY=0.03 * small.scale)
+    lean = np.clip(cv2.GaussianBlur(lean, (0, 0), sigmaX=0.01, sigmaY=0.03 * small.scale), 0, 1)
     flat = lean**2
     mixed = [
         flat * unhidden(small, lamps, hulls, level=0.0, smooth=smooth)
