@@ -113,7 +113,8 @@ def test_every_word_of_the_vocabulary_means_one_thing():
 
 @pytest.mark.parametrize("ratio", RATIOS)
 def test_a_place_for_the_product_is_left_free_and_calm(ratio):
-    for number, scene_type in enumerate(SCENES):
+    # Every other scene for every other ratio: each has its place at seven of them.
+    for number, scene_type in list(enumerate(SCENES))[RATIOS.index(ratio) % 2 :: 2]:
         pixels, summary = made(scene_type, mood="calm", size=size_of(ratio, 16_000), seed=number)
         height, width = pixels.shape[:2]
         left, top, wide, high = summary["free_box"]
@@ -138,15 +139,15 @@ def test_things_stand_beside_the_place_and_not_in_it():
 
 @pytest.mark.parametrize("scene_type", SCENES)
 def test_the_colors_asked_for_are_main_colors_of_the_image(scene_type):
-    for number, (mood, colors) in enumerate(
-        [
-            ("natural", ["sage"]),
-            ("dramatic", ["terracotta", "off-white"]),
-            ("bright", ["navy", "#e8c547", "blush"]),
-            ("golden hour", ["white", "black", "coral", "teal", "lilac", "camel"]),
-        ]
-    ):
-        _, summary = made(scene_type, mood=mood, size="160x160", seed=number, colors=colors)
+    orders = [
+        ("natural", ["sage"]),
+        ("dramatic", ["terracotta", "off-white"]),
+        ("bright", ["navy", "#e8c547", "blush"]),
+        ("golden hour", ["white", "black", "coral", "teal", "lilac", "camel"]),
+    ]
+    number = SCENES.index(scene_type)
+    for mood, colors in (orders[number % 3], orders[3]):
+        _, summary = made(scene_type, mood=mood, size="128x128", seed=number, colors=colors)
         distance, color = farthest([entry["color"] for entry in summary["main_colors"]], colors)
         assert distance <= 10, (mood, color, distance)
 

@@ -138,7 +138,7 @@ def layers(shot: Shot) -> list[Layer]:
         soft = cv2.GaussianBlur(thrown, (0, 0), (0.006 + 0.014 * studio.mood.softness) * small.scale)
         contact = cv2.GaussianBlur(mask, (0, 0), 0.012 * small.scale)
         for below in range(number + 1):
-            shades[below] = np.minimum(shades[below], (0.42 + 0.58 * soft) * (0.8 + 0.2 * contact))
+            shades[below] = np.minimum(shades[below], (0.5 + 0.5 * soft) * (0.85 + 0.15 * contact))
     made[0] = Layer("sheet 0", colors[0], even * shades[0][..., None], None, lambda view: _fibre(shot, view))
     for number, outline in enumerate(outlines):
         color = colors[(number + 1) % len(colors)]
@@ -157,10 +157,10 @@ def _outlines(camera: Camera, count: int, rng: np.random.Generator) -> list[Floa
         return np.asarray(sum(size * np.sin(k * turn + rng.uniform(0, 2 * np.pi)) for k, size in enumerate(sizes, 2)))
 
     shared = wave((0.05, 0.05, 0.04, 0.03, 0.012))
-    gap = 0.36 / count
+    gap = 0.42 / count
     outlines = []
     for number in range(count):
-        reach = box * (0.68 + gap * (number + 0.5) + shared * (1 - 0.35 * number / count) + 0.3 * gap * wave((0.7, 0.7, 0.6)))
+        reach = box * (0.61 + gap * (number + 0.5) + shared * (1 - 0.35 * number / count) + 0.3 * gap * wave((0.7, 0.7, 0.6)))
         points = np.stack([camera.half_width * np.cos(turn), camera.half_height * np.sin(turn)], axis=1)
         outlines.append((reach[:, None] * points).astype(np.float32))
     return outlines

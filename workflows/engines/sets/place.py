@@ -35,5 +35,5 @@ def standing(camera: Camera, bottom: float) -> Place:
 
 def central(camera: Camera) -> Place:
     """Return the middle of the picture, for a set without a floor."""
-    return Place(-0.24 * camera.half_width * 2, -0.3 * camera.half_height * 2,
-                 0.24 * camera.half_width * 2, 0.3 * camera.half_height * 2)  # fmt: skip
+    half_width, half_height = 0.4 * camera.half_width, 0.46 * camera.half_height
+    return Place(-half_width, -half_height, half_width, half_height)

@@ -78,11 +78,11 @@ def accents(shot: Shot) -> None:
         z = STAGE + (-0.3 if before else 0.34)
         if shot.studio.scene.ground == "shelf":
             z = SHELF_MIDDLE + (-0.06 if before else 0.06)
-        x, half = _beside(shot, z, float(rng.uniform(0.075, 0.09)) * (0.85 if before else 1), outer=before)
+        x, half = _beside(shot, z, float(rng.uniform(0.092, 0.104)) * (0.92 if before else 1), outer=before)
         x *= side if index % 2 else -side
         if shot.studio.scene.ground == "shelf":
-            tall = half * float(rng.uniform(1.6, 2.6))
-            shot.props.append(Plinth(f"accent {index}", color, x, z, 0.62 * half, tall, SHELF))
+            tall = half * float(rng.uniform(2.0, 3.0))
+            shot.props.append(Plinth(f"accent {index}", color, x, z, 0.74 * half, tall, SHELF))
         else:
             shot.props.append(_accent(rng, f"accent {index}", color, x, z, half))
 
@@ -92,8 +92,8 @@ def _accent(rng: np.random.Generator, slot: str, color: Floats, x: float, z: flo
     if kind == "ball":
         return Ball(slot, color, x, z, half)
     if kind == "plinth":
-        return Plinth(slot, color, x, z, half, half * float(rng.uniform(0.9, 1.7)))
-    return Block(slot, color, x, z - half, half, 2 * half, half * float(rng.uniform(1.0, 1.8)))
+        return Plinth(slot, color, x, z, half, half * float(rng.uniform(1.3, 2.0)))
+    return Block(slot, color, x, z - half, half, 2 * half, half * float(rng.uniform(1.3, 2.0)))
 
 
 def _beside(shot: Shot, z: float, half: float, *, gap: float = 0.02, outer: bool = False) -> tuple[float, float]:
