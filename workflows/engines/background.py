@@ -105,4 +105,4 @@ def _saturated(color: Floats, factor: float) -> Floats:
 
 
 def _thumbnail(pixels: palette.Bytes) -> palette.Bytes:
-    return cv2.resize(pixels, (72, 72), interpolation=cv2.INTER_AREA)
+    return cv2.resize(pixels, (64, 64), interpolation=cv2.INTER_AREA)

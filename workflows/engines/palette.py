@@ -23,6 +23,8 @@ _CSS_NAMES = (
 )  # fmt: skip
 
 
+_ALIKE = 8.0  # as far apart in L*a*b* are two main colours at least
+
 # How much of the light that eyes see is red, green and blue (IEC 61966-2-1).
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
@@ -44,8 +46,13 @@ def to_srgb(light: Floats) -> Floats:
 
 def lab(rgb: Bytes) -> Floats:
     """Return CIE L*a*b* (D65) of sRGB pixels, shape (..., 3): L 0 to 100, a and b about ±128."""
+    return lab_of_light(_LINEAR[rgb])
+
+
+def lab_of_light(light: Floats) -> Floats:
+    """Return CIE L*a*b* (D65) of linear RGB, shape (..., 3)."""
     # Not by OpenCV, which takes a fifth of a second to make tables when it is first asked.
-    xyz = _LINEAR[rgb] @ _TO_XYZ
+    xyz = light @ _TO_XYZ
     cubic = np.where(xyz > 216 / 24389, np.cbrt(xyz), xyz * np.float32(24389 / 27 / 116) + np.float32(16 / 116))
     x, y, z = cubic[..., 0], cubic[..., 1], cubic[..., 2]
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
@@ -111,45 +118,55 @@ def _lab_of(colors: Sequence[str]) -> Floats:
     return lab(np.array([[ImageColor.getrgb(color) for color in colors]], np.uint8))[0]
 
 
-def main_colors(pixels: Bytes, *, count: int = 8) -> list[tuple[str, float]]:
+def main_colors(pixels: Bytes, *, count: int = 10) -> list[tuple[str, float]]:
     """Return the main colours of sRGB pixels, shape (n, 3), as (#rrggbb, share), the largest share first.
 
     k-means in L*a*b* on at most 5,000 pixels, begun at the many colours that lie farthest apart, so nothing is drawn
-    at random. Then those two become one whose union adds the least variance (Ward 1963), until `count` are left: so a
-    small spot of its own colour stays, and the shades of a large surface do not crowd it out. Colours of less than 1 %
-    are left out.
+    at random. Then those two become one whose union adds the least variance (Ward 1963), until `count` at most are left
+    and no two look much the same: so a small spot of its own colour stays, and the shades of a large surface do not
+    crowd it out. Colours of less than 1 % are left out.
     """
     chosen = np.ascontiguousarray(pixels[:: max(1, len(pixels) // 5_000)])
     points = lab(chosen)
-    centers = [np.median(points, axis=0)]
+    centers = np.median(points, axis=0)[None]
     distance = _squared(points, centers[0])
-    while len(centers) < 3 * count and distance.max() > 4**2:
-        centers.append(points[distance.argmax()])
+    while len(centers) < 2.4 * count and distance.max() > 4**2:
+        centers = np.vstack([centers, points[distance.argmax()]])
         distance = np.minimum(distance, _squared(points, centers[-1]))
-    for _ in range(6):
-        nearest = np.argmin([_squared(points, center) for center in centers], axis=0)
-        centers = [points[nearest == k].mean(axis=0) for k in range(len(centers)) if (nearest == k).any()]
-    nearest = np.argmin([_squared(points, center) for center in centers], axis=0)
-    groups = [(nearest == k).nonzero()[0] for k in range(len(centers)) if (nearest == k).any()]
-    while len(groups) > count:
-        one, other = _nearest_groups([points[group].mean(axis=0) for group in groups], [len(group) for group in groups])
-        groups[one] = np.concatenate([groups[one], groups.pop(other)])
+    for _ in range(4):
+        nearest = _nearest(points, centers)
+        sizes = np.bincount(nearest, minlength=len(centers))
+        sums = np.stack([np.bincount(nearest, points[:, axis], len(centers)) for axis in range(3)], axis=1)
+        centers = (sums / np.maximum(sizes, 1)[:, None])[sizes > 0].astype(np.float32)
+    nearest = _nearest(points, centers)
+    groups = [group for k in range(len(centers)) if len(group := (nearest == k).nonzero()[0])]
+    while pair := _pair([points[group].mean(axis=0) for group in groups], [len(group) for group in groups], count):
+        groups[pair[0]] = np.concatenate([groups[pair[0]], groups.pop(pair[1])])
     shares = [(hex_of(np.median(chosen[group], axis=0)), round(len(group) / len(points), 3)) for group in groups]
     return [(color, share) for color, share in sorted(shares, key=lambda one: -one[1]) if share >= 0.01]
+
+
+def _nearest(points: Floats, centers: Floats) -> NDArray[np.intp]:
+    return np.argmin([_squared(points, center) for center in centers], axis=0)
+
+
+def _pair(means: list[Floats], sizes: list[int], count: int) -> tuple[int, int] | None:
+    """Return the two groups, the lower index first, to become one: of more than `count` any two, else two alike."""
+    one, other = np.triu_indices(len(sizes), 1)
+    mean, size = np.array(means), np.array(sizes)
+    apart = _squared(mean[one], mean[other])
+    added = apart * size[one] * size[other] / (size[one] + size[other])
+    if len(sizes) <= count:
+        added = np.where(apart < _ALIKE**2, added, np.inf)
+    if not np.isfinite(added).any():
+        return None
+    least = int(added.argmin())
+    return int(one[least]), int(other[least])
 
 
 def _squared(points: Floats, center: Floats) -> Floats:
     away = points - center
     return away[:, 0] ** 2 + away[:, 1] ** 2 + away[:, 2] ** 2
-
-
-def _nearest_groups(means: list[Floats], sizes: list[int]) -> tuple[int, int]:
-    """Return the two groups, the lower index first, whose union adds the least variance."""
-    pairs = [(one, other) for other in range(len(sizes)) for one in range(other)]
-    first, second = np.array(pairs).T
-    size, mean = np.array(sizes, np.float64), np.array(means)
-    added = size[first] * size[second] / (size[first] + size[second]) * _squared(mean[first], mean[second])
-    return pairs[int(added.argmin())]
 
 
 _LINEAR = to_linear(np.arange(256, dtype=np.float32) / 255)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workflows.engines.camera import Camera, View
-from workflows.engines.palette import LUMINANCE, Bytes, Floats, to_srgb
+from workflows.engines.palette import Bytes, Floats, ciede2000, lab_of_light, to_srgb
 
 _BAND_PIXELS = 100_000  # what is worked on at once stays in the processor's cache
 _LIGHT_PIXELS = 150_000
@@ -23,6 +23,8 @@ _STEPS = 65535 / _LIGHTEST  # of the tone curve, to a unit of light
 _FINE = 128  # dithering is done with so many steps to one of a byte
 _TILE = 256
 _NO_SIGN = 4  # what is added to dither, in steps of a byte, so that it has no sign
+_BRIGHTEST = 1.6  # of what is lit on a surface, to the light that shows its colour
+_FARTHEST = 5.0  # from its colour that a cast takes a surface (CIEDE2000)
 _LEAST_SHARE = 0.025  # of the picture, which a surface's own colour is to be seen on
 FINISHED = "finished"  # the slot of what is not lit: its light is its colour
 
@@ -188,17 +190,20 @@ def _reference(light: Floats, color: Floats, exposure: Exposure, pixels: int) ->
     if not len(light):
         return _Reference(gray=1.0, gain=np.ones(3, np.float32), steepness=1.0)
     grays = np.maximum(light.mean(axis=1), 1e-3)
-    gray = float(np.quantile(grays, exposure.key))
+    # Exposed for the shade, what is lit must still not be burnt out.
+    gray = max(float(np.quantile(grays, exposure.key)), float(np.quantile(grays, 0.95)) / _BRIGHTEST)
     tint = np.maximum(np.median(light, axis=0), 1e-3)
     tint /= tint.mean()
     # How far from its colour most of a small surface may be, and of a large one a part, in powers of e: about 8 steps
     # of L*, which grows as the cube root of light.
-    lightness = 116 * np.cbrt(float(color @ LUMINANCE)) - 16
-    near = 20 / (max(lightness, 0) + 16)
+    asked = lab_of_light(color)
+    near = 20 / (float(asked[0]) + 16)
     spread = float(np.quantile(np.abs(np.log(grays / gray)), min(0.8, _LEAST_SHARE * pixels / len(light))))
+    away = float(ciede2000(lab_of_light(color * exposure.cast), asked))
+    cast = exposure.cast ** min(1.0, _FARTHEST / max(away, 1e-6))
     return _Reference(
         gray=gray,
-        gain=(exposure.cast / (gray * tint)).astype(np.float32),
+        gain=(cast / (gray * tint)).astype(np.float32),
         steepness=max(0.25, min(exposure.contrast, near / max(spread, 1e-6))),
     )
 
