@@ -94,8 +94,8 @@ def _seed(value: int) -> int:
 
 def _pixels_of(place: Place, camera: Camera) -> list[int]:
     """Return the place for the product in pixels: left, top, width and height."""
-    left, right = (int(round(x * camera.scale + camera.width / 2)) for x in (place.left, place.right))
-    top, bottom = (int(round(y * camera.scale + camera.height / 2)) for y in (place.top, place.bottom))
+    left, right = (round(x * camera.scale + camera.width / 2) for x in (place.left, place.right))
+    top, bottom = (round(y * camera.scale + camera.height / 2) for y in (place.top, place.bottom))
     return [left, top, right - left, bottom - top]
 
 

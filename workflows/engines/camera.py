@@ -78,9 +78,9 @@ class Camera:
         """Return z where the rows `y` meet the horizontal plane at the height `level`; very far above the horizon."""
         return FOCAL * (self.eye - level) / np.maximum(y - self.horizon, 1e-3)
 
-    def rise(self, y: Floats, z: Floats | float) -> Floats:
+    def rise(self, y: Floats | float, z: Floats | float) -> Floats:
         """Return the height at which the rows `y` pass the depth `z`."""
-        return self.eye - (y - self.horizon) * z / FOCAL
+        return np.asarray(self.eye - (y - self.horizon) * z / FOCAL, np.float32)
 
     def at(self, height: float, z: float) -> float:
         """Return the Y at which a point of this height and depth is seen."""
@@ -93,9 +93,9 @@ class Camera:
         y = self.horizon + FOCAL * (self.eye - points[..., 1]) / z
         return np.stack([x * self.scale + self.width / 2, y * self.scale + self.height / 2], axis=-1) - 0.5
 
-    def footprint(self, view: View, z: Floats) -> Floats:
+    def footprint(self, view: View, z: Floats | float) -> Floats:
         """Return about how much of the floor a pixel of each row shows: the mean of its breadth and its depth."""
-        return view.pixel * z / FOCAL * np.sqrt(z / self.eye)
+        return np.asarray(view.pixel * z / FOCAL * np.sqrt(z / self.eye), np.float32)
 
     def box(self, points: Floats) -> tuple[float, float, float, float]:
         """Return the bounds of world points in picture units: left, top, right, bottom."""

@@ -151,7 +151,7 @@ def unhidden(
         mask.fill(255)
         for pixels, falls in shadows:
             if falls[lamp]:
-                hull = cv2.convexHull(pixels[lamp] - np.int32([left * 16, top * 16]))
+                hull = cv2.convexHull(pixels[lamp] - np.array([left * 16, top * 16], np.int32))
                 cv2.fillConvexPoly(mask, hull, (0,), cv2.LINE_AA, 4)
         cv2.accumulate(mask, total)
     share[top:bottom, left:right] = cv2.GaussianBlur(total / (255 * len(lamps)), (0, 0), smooth)

@@ -45,7 +45,7 @@ class Pattern:
 def thrown(studio: Studio, name: str, camera: Camera, rig: Rig) -> Pattern:
     """Return the pattern `name` as the rig's key light throws it."""
     half_width = 0.5 * camera.width / camera.scale * WALL / FOCAL
-    top = camera.rise(np.float32(-camera.half_height), WALL)
+    top = camera.rise(-camera.half_height, WALL)
     left, bottom, scale = -half_width - 1.2, _LOWEST, camera.scale * FOCAL / WALL
     groups, are_open = _PATTERNS[name](studio.random(name), half_width, float(top))
     size = (int((top + 0.6 - bottom) * scale), int(2 * -left * scale))
@@ -63,7 +63,7 @@ def thrown(studio: Studio, name: str, camera: Camera, rig: Rig) -> Pattern:
             continue
         mask = np.zeros(part.shape, np.uint8)
         for polygon in drawn:
-            cv2.fillPoly(mask, [polygon - np.int32([x * 16, y * 16])], (255,), cv2.LINE_AA, 4)
+            cv2.fillPoly(mask, [polygon - np.array([x * 16, y * 16], np.int32)], (255,), cv2.LINE_AA, 4)
         soft = cv2.GaussianBlur(mask, (0, 0), blur).astype(np.float32) / 255
         part[:] = np.maximum(part, soft) if are_open else part * (1 - soft)
     return Pattern(_UNLIT + (1 - _UNLIT) * share, left, bottom, scale, rig.key.mean(axis=0))
@@ -97,8 +97,8 @@ def _window(rng: np.random.Generator, half_width: float, top: float) -> tuple[Sh
                 middle, radius = x + wing / 2 - 0.017, wing / 2 - 0.017
                 arc = np.stack([middle + radius * np.cos(up), bottom + height + radius * np.sin(up)], axis=1)
                 openings.append(arc.astype(np.float32))
-    for opening in openings:
-        opening[:, 1] += fall * (opening[:, 0] - left)
+    for pane in openings:
+        pane[:, 1] += fall * (pane[:, 0] - left)
     return [(openings, 1.0)], True
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from workflows.engines import words
-from workflows.engines.vocabulary import DEFAULT, IMPLIED, LANDS, MATERIALS, PART_WORDS, SETS, SHADOWS
+from workflows.engines.vocabulary import DEFAULT, IMPLIED, LANDS, MATERIALS, PART_WORDS, SETS, SHADOWS, Part
 
 VOCABULARY: Mapping[str, tuple[str, ...]] = {
     **{name: one.words for name, one in SETS.items()},
@@ -59,7 +59,7 @@ def understand(text: str) -> Scene:
     lands = [name for name in understood if name in LANDS]
     # A wall that is named is one, and so is a land.
     named = [*strong, *(["horizon"] if lands else []), *(["wall and floor"] if "wall" in understood else [])]
-    parts: dict[str, str] = {}
+    parts: dict[Part, str] = {}
     left_out: list[str] = []
     for name in dict.fromkeys(named):
         free = {part: value for part, value in SETS[name].parts.items() if part not in parts}

@@ -167,7 +167,9 @@ def test_another_seed_arranges_a_scene_in_another_way(scene_type):
 
 
 @pytest.mark.parametrize("size", ["1448x184", "184x1448", "64x512", "65x64"])
-@pytest.mark.parametrize("scene_type", ["podium arch", "window light", "drapery", "gradient", "wood foliage", "steps sea"])
+@pytest.mark.parametrize(
+    "scene_type", ["podium arch", "window light", "drapery", "gradient", "wood foliage", "steps sea"]
+)
 def test_extreme_shapes_are_drawn(size, scene_type):
     pixels, _ = made(scene_type, mood="sunset", size=size, seed=2, colors=["red", "teal", "gold"])
     assert pixels.std() > 3

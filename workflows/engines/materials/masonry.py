@@ -8,7 +8,7 @@ from workflows.engines.palette import Floats
 
 
 def _pieces(noise: Noise, columns: int, rows: int, *, shifted: bool) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return where in its piece each pixel lies, from −0.5 to 0.5 along u and v, and two random numbers of the piece."""
+    """Return where in its piece each pixel lies, from −0.5 to 0.5 along u and v, and two random numbers of it."""
     side = noise.side
     at = (np.arange(side, dtype=np.float32) + 0.5) / side
     v = at * rows

@@ -30,7 +30,11 @@ def sand(noise: Noise) -> Material:
     """Sand that the wind has rippled: waves steeper on the lee side, which fork where their phase is bent."""
     side, waves = noise.side, 15
     across = np.arange(side, dtype=np.float32)[:, None] / side
-    phase = 2 * np.pi * (waves * across + 0.36 * noise(slope=2.7, coarsest=2, stretch=1.3) + 0.03 * noise(slope=2.0, coarsest=6))
+    phase = (
+        2
+        * np.pi
+        * (waves * across + 0.36 * noise(slope=2.7, coarsest=2, stretch=1.3) + 0.03 * noise(slope=2.0, coarsest=6))
+    )
     high = 0.75 + 0.25 * np.tanh(noise(slope=2.6))
     ripple = (np.sin(phase) + 0.28 * np.sin(2 * phase + 1.2)) * high
     grain = noise(slope=0.0, coarsest=60)

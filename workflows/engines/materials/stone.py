@@ -81,7 +81,7 @@ def terrazzo(noise: Noise) -> Material:
         tone = tuple(float(one) for one in tones[rng.integers(len(tones))] * rng.uniform(0.9, 1.1))
         for left in {0, -side if x + radius > side else 0, side if x < radius else 0}:
             for up in {0, -side if y + radius > side else 0, side if y < radius else 0}:
-                points = np.rint((shape + [x + left, y + up]) * 16).astype(np.int32)
+                points = np.rint((shape + np.array([x + left, y + up])) * 16).astype(np.int32)
                 cv2.fillConvexPoly(tile, points, tone, cv2.LINE_8, 4)
     tile = blurred(tile, max(0.5, side / 1600))
     tile *= (1 + 0.012 * noise(slope=0.2, coarsest=60))[..., None]

@@ -35,8 +35,8 @@ def wood(noise: Noise) -> Material:
     light += 0.035 * fibre - 0.055 * pores + 0.03 * noise(slope=1.8, stretch=3)
     to_edge = np.minimum(inside, 1 - inside)[:, None] * size / boards
     groove = np.clip(1 - to_edge / 0.0035, 0, 1)
-    light = np.clip(light, 0.35, 1.5) * (1 - 0.6 * groove)
+    face = np.clip(light, 0.35, 1.5) * (1 - 0.6 * groove)
     # Darker grain is redder: blue is lost first.
-    tile = tinted(light, (0.8, 1.0, 1.28))
+    tile = tinted(face, (0.8, 1.0, 1.28))
     relief = 0.004 * np.clip(to_edge / 0.006, 0, 1) - 0.0006 * pores
     return Material(tile / tile.mean(axis=(0, 1)), size, "#b98b5e", relief=np.broadcast_to(relief, (side, side)))

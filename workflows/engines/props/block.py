@@ -121,7 +121,9 @@ class Block:
 
         def points(view: View) -> Points:
             z = hit(view)
-            return Points(np.float32(at), small.rise(view.y, z), z, normal_x=normal, normal_y=0.0, normal_z=0.0)
+            return Points(
+                np.full((1, 1), at, np.float32), small.rise(view.y, z), z, normal_x=normal, normal_y=0.0, normal_z=0.0
+            )
 
         def cover(view: View) -> Floats:
             z = hit(view)

@@ -29,7 +29,10 @@ def lit(
     sky: Floats,
 ) -> Floats:
     """Return the light on a prop as a whole picture, computed within `box` alone and carried on beyond it."""
-    rows, columns = _pixels(box[1], box[3], small.scale, small.height), _pixels(box[0], box[2], small.scale, small.width)
+    rows, columns = (
+        _pixels(box[1], box[3], small.scale, small.height),
+        _pixels(box[0], box[2], small.scale, small.width),
+    )
     at = points(small.view(rows, columns))
     light = rig.on(at, seen=seen[rows, columns], open_sky=open_sky(at, sky[rows, columns]))
     margins = ((rows.start, small.height - rows.stop), (columns.start, small.width - columns.stop), (0, 0))

@@ -11,7 +11,19 @@ from workflows.engines.light import Points, Rig
 from workflows.engines.palette import Floats
 from workflows.engines.patterns import thrown
 from workflows.engines.scenes import Scene
-from workflows.engines.sets import bokeh, curtain, gradient, niches, outdoors, overhead, paper, rooms, stands, tables, water
+from workflows.engines.sets import (
+    bokeh,
+    curtain,
+    gradient,
+    niches,
+    outdoors,
+    overhead,
+    paper,
+    rooms,
+    stands,
+    tables,
+    water,
+)
 from workflows.engines.sets.place import Place, central, standing
 from workflows.engines.sets.shot import Shot, Surface
 from workflows.engines.stage import Layer, light_camera
@@ -88,7 +100,9 @@ def build(studio: Studio) -> Build:
     if scene.ground:
         one_color = scene.backdrop == "sweep" and scene.stand and scene.ground == "floor"
         shot.surfaces["ground"] = (
-            shot.backdrop if one_color and "ground" not in scene.materials else _surface(shot, "ground", scene.ground, 1)
+            shot.backdrop
+            if one_color and "ground" not in scene.materials
+            else _surface(shot, "ground", scene.ground, 1)
         )
         _prepare(shot, scene)
         stands.accents(shot)
@@ -96,7 +110,9 @@ def build(studio: Studio) -> Build:
     if scene.ground:
         layers += _GROUNDS[scene.ground](shot) + shot.over
     for prop in sorted(shot.props, key=lambda one: -one.back):
-        layers += prop.layers(camera, small, rig, [other.hull() for other in shot.props if other is not prop])
+        # What is there to show a colour shows it best without leaves' shadows on it.
+        light = replace(rig, pattern=None) if prop.slot.startswith(stands.ACCENT) else rig
+        layers += prop.layers(camera, small, light, [other.hull() for other in shot.props if other is not prop])
     return Build(layers, shot.place)
 
 
@@ -108,7 +124,9 @@ def _placed_camera(studio: Studio) -> Camera:
         camera = replace(camera, eye=0.6)
     if scene.ground == "shelf":
         return camera
-    return replace(camera, eye=camera.eye * float(rng.uniform(0.92, 1.1)), floor=camera.floor * float(rng.uniform(0.9, 1.08)))
+    return replace(
+        camera, eye=camera.eye * float(rng.uniform(0.92, 1.1)), floor=camera.floor * float(rng.uniform(0.9, 1.08))
+    )
 
 
 def _prepare(shot: Shot, scene: Scene) -> None:
@@ -136,7 +154,9 @@ def _surface(shot: Shot, part: str, kind: str, index: int) -> Surface:
     if kind in ("sand", "snow"):
         name = kind
     material = shot.stuff(name, upright=part == "backdrop")
-    return Surface(name, material, shot.color(index, _OWN.get(kind, material.color), mood=0.15 if kind in _OWN else 0.08))
+    return Surface(
+        name, material, shot.color(index, _OWN.get(kind, material.color), mood=0.15 if kind in _OWN else 0.08)
+    )
 
 
 def _product(points: Points, patterns: list[Any]) -> Floats:

@@ -25,7 +25,14 @@ def lights(shot: Shot) -> list[Layer]:
         y = float(np.clip(rng.normal(small.seam - 0.28, 0.2), -small.half_height - 0.05, small.seam - 0.03))
         strength = float(rng.uniform(0.1, 0.5)) * (1.1 - 0.6 * far)
         tint = glow[int(rng.integers(len(glow)))]
-        _disc(light, small.scale, x + small.half_width, y + small.half_height, radius, strength * tint / np.maximum(color, 0.08))
+        _disc(
+            light,
+            small.scale,
+            x + small.half_width,
+            y + small.half_height,
+            radius,
+            strength * tint / np.maximum(color, 0.08),
+        )
     return [Layer("backdrop", color, light, box=shot.above)]
 
 
@@ -37,5 +44,5 @@ def _disc(light: Floats, scale: float, x: float, y: float, radius: float, glow: 
     rows = (np.arange(part.shape[0], dtype=np.float32)[:, None] + top + 0.5) / scale - y
     columns = (np.arange(part.shape[1], dtype=np.float32)[None, :] + left + 0.5) / scale - x
     away = np.hypot(rows, columns) / radius
-    soft = 1 / (1 + np.exp((away - 1) / 0.035))
+    soft = 1 / (1 + np.exp(np.minimum((away - 1) / 0.035, 30)))
     part += (soft * (0.75 + 0.3 * np.clip(away, 0, 1) ** 6))[..., None] * glow.astype(np.float32)

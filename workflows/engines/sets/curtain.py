@@ -26,7 +26,11 @@ class Folds:
         phase = 2 * np.pi * (u + wander)
         high = 0.75 + 0.25 * self._wave(3, u * 0.3 + 0.07 * y)
         round_tops = np.sin(phase) + 0.2 * np.sin(2 * phase + 0.8 + 0.8 * self._wave(4, 0.2 * u))
-        small = 0.16 * np.sin(2.4 * phase + 1.5 * self._wave(2, 0.1 * y + 0.15 * u)) * (0.5 + 0.5 * self._wave(4, 0.2 * u + 0.1 * y))
+        small = (
+            0.16
+            * np.sin(2.4 * phase + 1.5 * self._wave(2, 0.1 * y + 0.15 * u))
+            * (0.5 + 0.5 * self._wave(4, 0.2 * u + 0.1 * y))
+        )
         return np.asarray(0.13 * self.pitch * (round_tops * high + small), np.float32)
 
     def open(self, depth: Floats) -> Floats:

@@ -43,7 +43,14 @@ def prepare(shot: Shot) -> None:
         tall = _straight(shot, half)
         shot.props.append(Panel("niche", color, 0.0, WALL - 0.2, half, tall))
         shot.props.append(
-            Panel("niche", color, side * _aside(shot, half), WALL - 0.1, half * 0.66, tall * float(rng.uniform(0.62, 0.75)))
+            Panel(
+                "niche",
+                color,
+                side * _aside(shot, half),
+                WALL - 0.1,
+                half * 0.66,
+                tall * float(rng.uniform(0.62, 0.75)),
+            )
         )
 
 
@@ -55,19 +62,21 @@ def arches(shot: Shot) -> list[Layer]:
     small, rig, camera = shot.small, shot.rig, shot.camera
     view, back = small.view(), WALL + _DEEP
     x, y = np.broadcast_arrays(view.x * back / FOCAL, small.rise(view.y, back))
-    seen = np.zeros(x.shape, np.float32)
+    lit = np.zeros(x.shape, np.float32)
     lamps = rig.key[:: len(rig.key) // _SOME_LAMPS]
     for lamp in lamps:
         # Where the ray from the lamp passes the plane of the wall.
         share = (WALL - lamp[2]) / (back - lamp[2])
         through = _nearest(openings, lamp[0] + (x - lamp[0]) * share, lamp[1] + (y - lamp[1]) * share)
-        seen += np.clip(through / 0.02 + 0.5, 0, 1)
-    seen = cv2.GaussianBlur(seen / len(lamps), (0, 0), 0.006 * small.scale)
+        lit += np.clip(through / 0.02 + 0.5, 0, 1)
+    seen = cv2.GaussianBlur(lit / len(lamps), (0, 0), 0.006 * small.scale)
     seen = seen * unhidden(small, rig.key, shot.hulls, wall=back)
     hollow = 0.42 + 0.3 * np.clip(_nearest(openings, x, y) / 0.35, 0, 1)
     points = Points(x, y, back, normal_y=0.0, normal_z=-1.0)
     niche = shot.surfaces["niche"]
-    inner = rig.on(points, seen=seen, open_sky=hollow * unhidden(small, rig.dome_front, shot.hulls, wall=back, smooth=3.5))
+    inner = rig.on(
+        points, seen=seen, open_sky=hollow * unhidden(small, rig.dome_front, shot.hulls, wall=back, smooth=3.5)
+    )
 
     front = upright(shot)
 
@@ -155,7 +164,7 @@ def _aside(shot: Shot, half: float) -> float:
 
 def _straight(shot: Shot, half: float) -> float:
     """Return the height of an arch's straight part, so that its top is seen below the picture's edge."""
-    top = float(shot.camera.rise(np.float32(-shot.camera.half_height), WALL))
+    top = float(shot.camera.rise(-shot.camera.half_height, WALL))
     return float(np.clip(0.86 * top - half, 0.12, 2.4 * half + 0.9))
 
 

@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 
 from workflows.engines.camera import FOCAL, WALL, View
-from workflows.engines.light import Points
 from workflows.engines.materials import Noise
 from workflows.engines.palette import Floats, linear
 from workflows.engines.sets.rooms import floor_light
@@ -67,11 +66,11 @@ def _sky(shot: Shot, *, clouds: float) -> Layer:
     pale = 0.5 * np.exp(-up / 0.16) + 0 * view.x
     noise = Noise(shot.studio.random("clouds"), 256)(slope=1.9, stretch=1.4)
     far = 1 / (up + 0.3)
-    u, v = np.broadcast_arrays(view.x * far * 17 + 40, far * 60)
+    u, v = np.broadcast_arrays(view.x * far * 30 + 40, far * 105)
     field = cv2.remap(noise, np.mod(u, 256).astype(np.float32), np.mod(v, 256).astype(np.float32),
                       cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)  # fmt: skip
     field = cv2.GaussianBlur(field, (0, 0), 0.005 * small.scale)
-    thick = np.clip((field + 0.4) / 1.6, 0, 1) ** 1.3 * np.clip(up / 0.06, 0.1, 1) * np.exp(-((up / 1.1) ** 2))
+    thick = np.clip((field + 0.35) / 1.3, 0, 1) ** 1.2 * np.clip(up / 0.06, 0.1, 1) * np.exp(-((up / 1.1) ** 2))
     white = _glow(shot, 2.4)
     share = (1 - (1 - pale) * (1 - clouds * thick))[..., None]
     # Thick clouds are a little darker below.
@@ -194,16 +193,15 @@ def _flakes(shot: Shot) -> Layer:
         near = float(rng.uniform(0, 1)) ** 3
         in_place = place.left < x < place.right and place.top < y < place.bottom
         radius = 0.0022 + (0 if in_place else 0.011 * near)
-        spot = np.zeros((1, 2), np.int32) + [int((x + small.half_width) * small.scale * 16),
-                                             int((y + small.half_height) * small.scale * 16)]  # fmt: skip
+        spot = (int((x + small.half_width) * small.scale * 16), int((y + small.half_height) * small.scale * 16))
         strength = 0.3 if in_place else 0.8 - 0.45 * near
-        cv2.circle(mask, spot[0].tolist(), int(radius * small.scale * 16), (strength,), -1, cv2.LINE_AA, 4)
-    mask = cv2.GaussianBlur(mask, (0, 0), 0.9)
+        cv2.circle(mask, spot, int(radius * small.scale * 16), (strength,), -1, cv2.LINE_AA, 4)
+    soft = cv2.GaussianBlur(mask, (0, 0), 0.9)
     light = np.ones((small.height, small.width, 3), np.float32)
 
     def cover(view: View) -> Floats:
         x = (view.x + small.half_width) * small.scale - 0.5 + 0 * view.y
         y = (view.y + small.half_height) * small.scale - 0.5 + 0 * view.x
-        return np.clip(cv2.remap(mask, x, y, cv2.INTER_LINEAR), 0, 1)
+        return np.clip(cv2.remap(soft, x, y, cv2.INTER_LINEAR), 0, 1)
 
     return Layer("ground", shot.ground.color, light, cover)

@@ -33,7 +33,7 @@ def _half(shot: Shot) -> float:
 
 def _hung(shot: Shot) -> float:
     """Return the height in the world at which the roll hangs."""
-    return float(shot.camera.rise(np.float32(-shot.camera.half_height + 0.075), WALL))
+    return float(shot.camera.rise(0.075 - shot.camera.half_height, WALL))
 
 
 def _sheet(shot: Shot, half: float) -> list[Layer]:
@@ -133,7 +133,9 @@ def layers(shot: Shot) -> list[Layer]:
     for number, outline in enumerate(outlines):
         mask = _free(small, outline)
         high = 0.022
-        shift = np.float32([[1, 0, -toward[0] * high * small.scale * 1.3], [0, 1, toward[1] * high * small.scale]])
+        shift = np.array(
+            [[1, 0, -toward[0] * high * small.scale * 1.3], [0, 1, toward[1] * high * small.scale]], np.float32
+        )
         thrown = cv2.warpAffine(mask, shift, (small.width, small.height), borderMode=cv2.BORDER_CONSTANT, borderValue=0)
         soft = cv2.GaussianBlur(thrown, (0, 0), (0.006 + 0.014 * studio.mood.softness) * small.scale)
         contact = cv2.GaussianBlur(mask, (0, 0), 0.012 * small.scale)
@@ -160,7 +162,9 @@ def _outlines(camera: Camera, count: int, rng: np.random.Generator) -> list[Floa
     gap = 0.42 / count
     outlines = []
     for number in range(count):
-        reach = box * (0.61 + gap * (number + 0.5) + shared * (1 - 0.35 * number / count) + 0.3 * gap * wave((0.7, 0.7, 0.6)))
+        reach = box * (
+            0.61 + gap * (number + 0.5) + shared * (1 - 0.35 * number / count) + 0.3 * gap * wave((0.7, 0.7, 0.6))
+        )
         points = np.stack([camera.half_width * np.cos(turn), camera.half_height * np.sin(turn)], axis=1)
         outlines.append((reach[:, None] * points).astype(np.float32))
     return outlines
@@ -169,7 +173,7 @@ def _outlines(camera: Camera, count: int, rng: np.random.Generator) -> list[Floa
 def _free(small: Camera, outline: Floats) -> Floats:
     """Return the inside of an outline as a picture, 0 to 1."""
     mask = np.zeros((small.height, small.width), np.uint8)
-    at = (outline + [small.half_width, small.half_height]) * small.scale
+    at = (outline + np.array([small.half_width, small.half_height])) * small.scale
     cv2.fillPoly(mask, [np.rint(at * 16).astype(np.int32)], (255,), cv2.LINE_AA, 4)
     return mask.astype(np.float32) / 255
 

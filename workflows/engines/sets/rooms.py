@@ -5,7 +5,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from workflows.engines.camera import FOCAL, STAGE, WALL, Camera, View
+from workflows.engines.camera import FOCAL, WALL, Camera, View
 from workflows.engines.light import Points, corner, unhidden
 from workflows.engines.palette import Floats
 from workflows.engines.props.drawing import lit
@@ -38,7 +38,7 @@ def bent(shot: Shot, bend: float) -> list[Layer]:
 
     def floor_cover(view: View) -> Floats:
         _, _, lean = cove(view.y, camera, bend)
-        smooth = np.clip((lean - 0.5) / 0.5, 0, 1)
+        smooth = np.clip((lean - 0.3) / 0.5, 0, 1)
         return np.broadcast_to(smooth**2 * (3 - 2 * smooth), (len(view.y), view.x.shape[1]))
 
     layers = [Layer("wall", shot.backdrop.color, light, None, _wall_albedo(shot))]
@@ -90,7 +90,9 @@ def upright(shot: Shot, *, far: bool = False, footed: bool = True) -> Layer:
 
     sky = unhidden(small, rig.dome_front, hulls, smooth=3.5)
     light = lit(small, rig, shot.above, points, seen=unhidden(small, rig.key, hulls), open_sky=open_sky, sky=sky)
-    shot.wall = Layer("wall", shot.backdrop.color, light, None, _wall_albedo(shot, blur=0.014 if far else 0.0), shot.above)
+    shot.wall = Layer(
+        "wall", shot.backdrop.color, light, None, _wall_albedo(shot, blur=0.014 if far else 0.0), shot.above
+    )
     return shot.wall
 
 
@@ -148,4 +150,3 @@ def _wall_albedo(shot: Shot, *, blur: float = 0.0) -> Callable[[View], Floats]:
         return material.at(view.x * (WALL / FOCAL), shot.camera.rise(view.y, WALL))
 
     return albedo
-

@@ -27,9 +27,11 @@ class Surface:
 
 @dataclass
 class Shot:
-    """A set while it is built. `over` are a backdrop's layers that lie over the ground, `edge` where that begins.
+    """A set while it is built.
 
-    `wall` is the wall behind the set, once there is one. `made` are the materials that it needed, not yet shaded. `taken` counts the asked colours that parts of the set have.
+    `over` are a backdrop's layers that lie over the ground, `edge` says where that begins, `wall` is the wall behind
+    the set, once there is one, `made` the materials that it needed, not yet shaded, and `taken` counts the asked
+    colours that parts of the set have.
     """
 
     studio: Studio

@@ -10,6 +10,7 @@ from workflows.engines.sets.place import standing
 from workflows.engines.sets.shot import Shot
 
 SHELF, SHELF_MIDDLE = 1.1, 3.76  # the height of a shelf's board and the depth of its middle
+ACCENT = "accent"  # how the slots of small things begin
 _SLAB = 0.62  # what is wider is no cylinder any more
 
 
@@ -73,18 +74,20 @@ def accents(shot: Shot) -> None:
     """Put a small thing beside the place for each asked colour that no other part of the set shows."""
     rng = shot.studio.random("accents")
     side = float(rng.choice([-1, 1]))
+    on_shelf = shot.studio.scene.ground == "shelf"
     for index, color in enumerate(shot.rest()):
         before = index >= 2
         z = STAGE + (-0.3 if before else 0.34)
-        if shot.studio.scene.ground == "shelf":
+        if on_shelf:
             z = SHELF_MIDDLE + (-0.06 if before else 0.06)
-        x, half = _beside(shot, z, float(rng.uniform(0.092, 0.104)) * (0.92 if before else 1), outer=before)
+        size = float(rng.uniform(0.05, 0.056) if on_shelf else rng.uniform(0.092, 0.104))
+        x, half = _beside(shot, z, size * (0.92 if before else 1), outer=before)
         x *= side if index % 2 else -side
-        if shot.studio.scene.ground == "shelf":
-            tall = half * float(rng.uniform(2.0, 3.0))
-            shot.props.append(Plinth(f"accent {index}", color, x, z, 0.74 * half, tall, SHELF))
+        if on_shelf:
+            tall = half * float(rng.uniform(3.2, 4.5))
+            shot.props.append(Plinth(f"{ACCENT} {index}", color, x, z, half, tall, SHELF))
         else:
-            shot.props.append(_accent(rng, f"accent {index}", color, x, z, half))
+            shot.props.append(_accent(rng, f"{ACCENT} {index}", color, x, z, half))
 
 
 def _accent(rng: np.random.Generator, slot: str, color: Floats, x: float, z: float, half: float) -> Prop:

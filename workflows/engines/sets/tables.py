@@ -31,7 +31,9 @@ def _below(shot: Shot, z: float, top: float) -> Layer:
     y = small.rise(view.y, z)
     down = np.maximum(top - y, 0)
     points = Points(view.x * z / FOCAL, y, z, normal_y=0.0, normal_z=-1.0)
-    light = shot.rig.on(points, seen=0.25 + 0.75 * (1 - np.exp(-((down / 0.3) ** 2))), open_sky=0.5 + 0.5 * (1 - np.exp(-down / 0.4)))
+    light = shot.rig.on(
+        points, seen=0.25 + 0.75 * (1 - np.exp(-((down / 0.3) ** 2))), open_sky=0.5 + 0.5 * (1 - np.exp(-down / 0.4))
+    )
     edge = shot.camera.at(top, _FRONT) - 0.005
     return Layer("table", shot.ground.color, 0.8 * light, _below_line(edge), None, (-1e3, edge - 0.02, 1e3, 1e3))
 
@@ -48,7 +50,7 @@ def cloth(shot: Shot) -> list[Layer]:
     down = np.maximum(-y, 0)
     # Flat where it bends over the edge, and the fuller the farther it falls.
     depth = folds.depth(x, y) * np.clip(down / 0.22, 0, 1) ** 0.8
-    pitch = float(small.footprint(view, np.float32(front)) * np.sqrt(camera.eye / front))
+    pitch = float(small.footprint(view, front) * np.sqrt(camera.eye / front))
     slope_y, slope_x = np.gradient(depth, pitch)
     over = np.exp(-((down / 0.035) ** 2))
     normal = np.stack([-slope_x, slope_y + 1.2 * over, np.ones_like(x)])
