@@ -19,7 +19,7 @@ def made(scene_type, *, mood="natural", size="128x128", seed=3, colors=()):
 
 def size_of(ratio, area):
     width, height = map(int, ratio.split(":"))
-    unit = (area / (width * height)) ** 0.5
+    unit = max((area / (width * height)) ** 0.5, 64 / min(width, height))
     return f"{round(width * unit)}x{round(height * unit)}"
 
 
@@ -153,10 +153,10 @@ def test_the_colors_asked_for_are_main_colors_of_the_image(scene_type):
 
 
 def test_scenes_differ_from_each_other():
-    images = {scene: made(scene, size="96x96")[0].astype(int) for scene in SCENES if scene != "wall and floor"}
+    # A horizon alone is that of one of the lands.
+    images = {scene: made(scene, size="96x96")[0].astype(int) for scene in SCENES if scene != "horizon"}
     for one in images:
         for other in images:
-            # The studio's sweep and a wall and a floor are alike by nature, and so are the parts they lend to others.
             assert one == other or np.abs(images[one] - images[other]).mean() > 1.5, (one, other)
 
 

@@ -15,7 +15,9 @@ from workflows.engines.stage import Layer
 
 def sweep(shot: Shot) -> list[Layer]:
     """Return a backdrop that bends down into the floor, as long as both are of what can be bent."""
-    return bent(shot, 0.8 if shot.studio.scene.stand else 1.3) if _is_bent(shot) else wall(shot)
+    if not _is_bent(shot):
+        return wall(shot)
+    return bent(shot, 0.8 if shot.studio.scene.stand else float(shot.studio.random("sweep").uniform(0.9, 1.7)))
 
 
 def bent(shot: Shot, bend: float) -> list[Layer]:

@@ -81,7 +81,7 @@ def accents(shot: Shot) -> None:
         if on_shelf:
             z = SHELF_MIDDLE + (-0.06 if before else 0.06)
         size = float(rng.uniform(0.05, 0.056) if on_shelf else rng.uniform(0.092, 0.104))
-        x, half = _beside(shot, z, size * (0.92 if before else 1), outer=before)
+        x, half = _beside(shot, z, size, outer=before)
         x *= side if index % 2 else -side
         if on_shelf:
             tall = half * float(rng.uniform(3.2, 4.5))
