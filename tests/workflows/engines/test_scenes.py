@@ -1,8 +1,9 @@
 import cv2
 import numpy as np
 import pytest
+from skimage.color import deltaE_ciede2000, rgb2lab
 
-from workflows.engines import palette, scenes
+from workflows.engines import scenes
 from workflows.engines.background import render
 from workflows.engines.colors import parse_color
 from workflows.engines.sizes import RATIOS
@@ -26,10 +27,10 @@ def size_of(ratio, area):
 def farthest(main_colors, asked):
     """CIEDE2000 of the asked colour that is the farthest from the nearest main colour, and that colour."""
     main, wanted = (
-        palette.lab(np.array([[[int(color[at : at + 2], 16) for at in (1, 3, 5)] for color in colors]], np.uint8))[0]
+        rgb2lab(np.array([[[int(color[at : at + 2], 16) for at in (1, 3, 5)] for color in colors]], np.uint8))[0]
         for colors in (main_colors, [parse_color(color) for color in asked])
     )
-    return max(zip(palette.ciede2000(wanted[:, None], main[None]).min(axis=1), asked, strict=True))
+    return max(zip(deltaE_ciede2000(wanted[:, None], main[None]).min(axis=1).tolist(), asked, strict=True))
 
 
 @pytest.mark.parametrize(
