@@ -12,6 +12,7 @@ from workflows.engines import moods, scenes
 from workflows.engines.background import render
 from workflows.engines.camera import Camera
 from workflows.engines.colors import parse_color
+from workflows.engines.sizes import RATIOS, parse_size
 from workflows.engines.stage import FINISHED, Exposure, Layer, paint
 
 SPEC = {"scene_type": "podium", "mood": "calm", "resolution": "320x320"}
@@ -35,6 +36,14 @@ def test_the_image_is_of_the_size_that_was_asked_for():
     (picture,) = result.pictures
     assert (picture.name, picture.width, picture.height) == ("background", 680, 384)
     assert (picture.pixels.shape, picture.pixels.dtype) == ((384, 680, 3), np.uint8)
+
+
+@pytest.mark.parametrize("ratio", RATIOS)
+def test_an_image_is_made_in_every_ratio(ratio):
+    size = parse_size(resolution="512", aspect_ratio=ratio)
+    picture = render({**SPEC, "resolution": "512", "aspect_ratio": ratio}, default_seed=1).pictures[0]
+    assert (picture.width, picture.height) == (size.width, size.height)
+    assert picture.pixels.std() > 2
 
 
 @pytest.mark.slow
