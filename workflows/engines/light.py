@@ -44,6 +44,7 @@ class Rig:
     key_tint: Floats
     fill_tint: Floats
     contrast: float
+    softness: float
     spot: float
     # The share of the key light that what hangs before the lamp leaves to points of the set, shape (h, w).
     pattern: Callable[[Points], Floats] | None = None
@@ -72,6 +73,7 @@ class Rig:
             key_tint=np.array([1 + 0.14 * warmth, 1.0, 1 - 0.24 * warmth], np.float32),
             fill_tint=np.array([1 - 0.07 * warmth, 1.0, 1 + 0.12 * warmth], np.float32),
             contrast=max(mood.contrast, 0.6) if sunlit else mood.contrast,
+            softness=mood.softness,
             spot=mood.spot,
         )
 
@@ -83,17 +85,13 @@ class Rig:
         """
         if self.pattern:
             seen = seen * self.pattern(points)
-        light: Floats = np.zeros((), np.float32)
-        for lamp in self.key[:: _KEY_SAMPLES // 7]:
-            to_x, to_y, to_z = lamp[0] - points.x, lamp[1] - points.y, lamp[2] - points.z
-            squared = to_x**2 + to_y**2 + to_z**2
-            facing = to_x * points.normal_x + to_y * points.normal_y + to_z * points.normal_z
-            light = light + np.maximum(facing, 0) * (_DISTANCE**2 / 8) / (squared * np.sqrt(squared))
-        key = (1.6 * self.contrast * light * self._beam(points) * seen)[..., None] * self.key_tint
-        fill = (
-            np.broadcast_to((1 - self.contrast) * np.float32(1) * open_sky, key.shape[:2])[..., None] * self.fill_tint
-        )
-        return np.asarray(key + fill, np.float32)
+        # What is small lights like a point.
+        lamps = self.key[:: len(self.key) // (2 if self.softness < 0.2 else 7)]
+        light = sum(_lambert(points, lamp) for lamp in lamps) * np.float32(1.4 * _DISTANCE**2 / len(lamps))
+        key = np.asarray(light * np.float32(self.contrast) * self._beam(points) * seen, np.float32)
+        fill = np.broadcast_to(np.asarray((1 - self.contrast) * open_sky, np.float32), key.shape)
+        tints = np.stack([self.key_tint, self.fill_tint], axis=1)
+        return cv2.transform(cv2.merge([key, np.ascontiguousarray(fill)]), tints)
 
     def _beam(self, points: Points) -> Floats | float:
         """Return how much of its light the lamp sends towards each point: a spot's beam is bright in the middle."""
@@ -107,6 +105,15 @@ class Rig:
         along = to_x * aim[0] + to_y * aim[1] + to_z * aim[2]
         aside = to_x**2 + to_y**2 + to_z**2 - along**2
         return np.asarray(np.exp(aside * np.float32(-0.5 / _BEAM**2)) * self.spot + (1 - self.spot), np.float32)
+
+
+def _lambert(points: Points, lamp: Floats) -> Floats:
+    to_x, to_y, to_z = lamp[0] - points.x, lamp[1] - points.y, lamp[2] - points.z
+    squared = to_x * to_x + (to_y * to_y + to_z * to_z)
+    # Most surfaces face along an axis, and a product that is not made is the fastest.
+    pairs = ((to_x, points.normal_x), (to_y, points.normal_y), (to_z, points.normal_z))
+    facing = sum(to * normal for to, normal in pairs if not (np.isscalar(normal) and normal == 0))
+    return np.maximum(facing, 0) / (squared * np.sqrt(squared))
 
 
 def _dome(*, up: bool) -> Floats:

@@ -5,7 +5,7 @@ small picture of each layer.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -69,8 +69,8 @@ class Exposure:
 
 def paint(camera: Camera, layers: Sequence[Layer], exposure: Exposure, *, rng: np.random.Generator) -> Bytes:
     """Return the picture of the layers as sRGB, shape (h, w, 3), exposed, toned and dithered."""
-    lights = _exposed(camera, layers, exposure)
-    placed = [(layer, _Enlarged(light, layer.box, camera)) for layer, light in zip(layers, lights, strict=True)]
+    references = _references(camera, layers, exposure)
+    placed = [(layer, _Enlarged(layer, camera, references.get(layer.slot), exposure)) for layer in layers]
     curve, dither = _tone_curve(), _dither(rng, camera.width)
     # A power of two, so that a band never crosses the end of the dither's tile.
     rows_at_once = min(_TILE, 1 << max(4, (_BAND_PIXELS // camera.width).bit_length() - 1))
@@ -99,14 +99,22 @@ def paint(camera: Camera, layers: Sequence[Layer], exposure: Exposure, *, rng: n
 
 
 class _Enlarged:
-    """The light of a layer, enlarged to its box: along x at once, along y for each band (Catmull–Rom)."""
+    """The exposed light of a layer, enlarged to its box: along x at once, along y for each band (Catmull–Rom)."""
 
-    def __init__(self, light: Floats, box: tuple[float, float, float, float] | None, camera: Camera) -> None:
-        left, top, right, bottom = box or (-1e3, -1e3, 1e3, 1e3)
+    def __init__(self, layer: Layer, camera: Camera, reference: "_Reference | None", exposure: Exposure) -> None:
+        left, top, right, bottom = layer.box or (-1e3, -1e3, 1e3, 1e3)
         self.columns = _pixels(left, right, camera.scale, camera.width)
         self.rows = _pixels(top, bottom, camera.scale, camera.height)
-        self.shrink = light.shape[0] / camera.height
-        wide = cv2.resize(light, (camera.width, light.shape[0]), interpolation=cv2.INTER_CUBIC)
+        small = replace(camera, width=layer.light.shape[1], height=layer.light.shape[0])
+        self.shrink = small.height / camera.height
+        self.start = max(0, int(self.rows.start * self.shrink) - 3)
+        some = slice(self.start, int(self.rows.stop * self.shrink) + 4)
+        light = _exposed(
+            layer.light[some] * _vignette(small, small.view(some), exposure.vignette)[..., None],
+            layer.color,
+            reference,
+        )
+        wide = cv2.resize(light, (camera.width, len(light)), interpolation=cv2.INTER_CUBIC)
         self.light = np.ascontiguousarray(wide[:, self.columns])
 
     def on(self, rows: slice) -> Floats:
@@ -116,7 +124,7 @@ class _Enlarged:
         weights = np.stack(
             [((-0.5 * t + 1) * t - 0.5) * t, (1.5 * t - 2.5) * t * t + 1, ((-1.5 * t + 2) * t + 0.5) * t,
              (0.5 * t - 0.5) * t * t], axis=1)  # fmt: skip
-        near = np.clip(first.astype(int)[:, None] + np.arange(-1, 3), 0, len(self.light) - 1)
+        near = np.clip(first.astype(int)[:, None] - self.start + np.arange(-1, 3), 0, len(self.light) - 1)
         lines = self.light.reshape(len(self.light), -1)
         out = np.empty((len(at), lines.shape[1]), np.float32)
         # Line by line, which the cache holds.
@@ -136,25 +144,14 @@ def _pixels(start: float, stop: float, scale: float, size: int) -> slice:
     )
 
 
-def _exposed(camera: Camera, layers: Sequence[Layer], exposure: Exposure) -> list[Floats]:
-    """Return the light that comes from each layer, in steps of the tone curve.
-
-    Where a slot is seen, `exposure.key` of it is darker than its colour, and the rest lighter.
-    """
-    vignette = _vignette(light_camera(camera), exposure.vignette)
-    references = _references(camera, layers, exposure)
-    exposed: list[Floats] = []
-    for layer in layers:
-        light = layer.light * cv2.resize(vignette, layer.light.shape[1::-1])[..., None]
-        if layer.slot == FINISHED:
-            exposed.append(_before_shoulder(light * layer.color) * np.float32(_STEPS))
-            continue
-        reference = references[layer.slot]
-        if reference.steepness != 1:
-            gray = np.maximum(light.mean(axis=2, keepdims=True), 1e-4)
-            light *= (gray / reference.gray) ** np.float32(reference.steepness - 1)
-        exposed.append(light * (_before_shoulder(layer.color) * reference.gain * np.float32(_STEPS)))
-    return exposed
+def _exposed(light: Floats, color: Floats, reference: "_Reference | None") -> Floats:
+    """Return what a surface of a color sends to the camera in this light, in steps of the tone curve."""
+    if reference is None:
+        return _before_shoulder(light * color) * np.float32(_STEPS)
+    if reference.steepness != 1:
+        gray = np.maximum(light.mean(axis=2, keepdims=True), 1e-4)
+        light = light * (gray / reference.gray) ** np.float32(reference.steepness - 1)
+    return light * (_before_shoulder(color) * reference.gain * np.float32(_STEPS))
 
 
 @dataclass(frozen=True)
@@ -169,7 +166,7 @@ class _Reference:
 def _references(camera: Camera, layers: Sequence[Layer], exposure: Exposure) -> dict[str, _Reference]:
     small = camera.smaller(min(_EXPOSURE_PIXELS, camera.width * camera.height))
     size, view = (small.width, small.height), small.view()
-    vignette = _vignette(small, exposure.vignette)[..., None]
+    vignette = _vignette(small, view, exposure.vignette)[..., None]
     seen: dict[str, list[Floats]] = {}
     uncovered = np.ones((small.height, small.width), np.float32)
     for layer in reversed(layers):
@@ -208,8 +205,7 @@ def _reference(light: Floats, color: Floats, exposure: Exposure, pixels: int) ->
     )
 
 
-def _vignette(camera: Camera, amount: float) -> Floats:
-    view = camera.view()
+def _vignette(camera: Camera, view: View, amount: float) -> Floats:
     corner = 4 * camera.scale**2 / (camera.width**2 + camera.height**2)
     return (1 - amount * ((view.x**2 + view.y**2) * corner) ** 1.3).astype(np.float32)
 
