@@ -11,10 +11,11 @@ from workflows.engines import moods, palette, scenes
 from workflows.engines.base import BUILT_IN, Picture, Result
 from workflows.engines.camera import Camera
 from workflows.engines.colors import asked_colors
+from workflows.engines.moods import Mood
 from workflows.engines.palette import Floats
-from workflows.engines.sets import build
+from workflows.engines.sets import Place, build
 from workflows.engines.sizes import parse_size
-from workflows.engines.stage import paint
+from workflows.engines.stage import Exposure, paint
 from workflows.engines.studio import Studio
 
 # JavaScript's numbers are exact below this, and the summary goes through them.
@@ -36,7 +37,7 @@ def render(spec: Mapping[str, Any], *, default_seed: int, checkpoint: Callable[[
     found_moods, mood = moods.understand(spec["mood"])
     used = asked or list(mood.palette[:3])
     # What the client asked for by its value is kept; a mood only nudges it.
-    saturation = mood.saturation if not asked else 1 + 0.3 * (mood.saturation - 1)
+    saturation = mood.saturation if not asked else 1 + 0.4 * (mood.saturation - 1)
     camera = Camera(size.width, size.height)
     studio = Studio(
         camera=camera,
@@ -46,9 +47,9 @@ def render(spec: Mapping[str, Any], *, default_seed: int, checkpoint: Callable[[
         asked=bool(asked),
         seed=seed,
     )
-    layers = build(studio)
+    built = build(studio)
     checkpoint()
-    pixels = paint(camera, layers, vignette=mood.vignette, rng=studio.random("grain"))
+    pixels = paint(camera, built.layers, _exposure(mood), rng=studio.random("grain"))
     checkpoint()
     summary = {
         "engine": BUILT_IN,
@@ -58,9 +59,11 @@ def render(spec: Mapping[str, Any], *, default_seed: int, checkpoint: Callable[[
         "scene": {
             "set": scene.set,
             "material": scene.material,
-            "shadow": scene.shadow,
+            "shadow": next(iter(scene.shadows), None),
             "understood": list(scene.understood),
+            "left_out": list(scene.left_out),
         },
+        "free_box": _pixels_of(built.place, camera),
         "mood": {"names": found_moods or [moods.DEFAULT], "understood": found_moods},
         "colors": used,
         "colors_left_out": left_out,
@@ -71,6 +74,16 @@ def render(spec: Mapping[str, Any], *, default_seed: int, checkpoint: Callable[[
     return Result(pictures=(Picture("background", pixels),), summary=summary)
 
 
+def _exposure(mood: Mood) -> Exposure:
+    """Return how a mood is photographed: as bright, warm and contrasty as leaves its colours what they are."""
+    return Exposure(
+        key=mood.key,
+        contrast=0.5 + 0.9 * mood.contrast,
+        cast=2 ** (0.5 * (0.5 - mood.key)) * np.array([1 + 0.05 * mood.warmth, 1, 1 - 0.12 * mood.warmth], np.float32),
+        vignette=mood.vignette,
+    )
+
+
 def _seed(value: int) -> int:
     """Return the seed that any integer stands for: itself if it is small, else a digest of it."""
     if 0 <= value < _SEEDS:
@@ -79,10 +92,17 @@ def _seed(value: int) -> int:
     return int.from_bytes(hashlib.sha256(hex(value).encode()).digest()[:8]) % _SEEDS
 
 
+def _pixels_of(place: Place, camera: Camera) -> list[int]:
+    """Return the place for the product in pixels: left, top, width and height."""
+    left, right = (round(x * camera.scale + camera.width / 2) for x in (place.left, place.right))
+    top, bottom = (round(y * camera.scale + camera.height / 2) for y in (place.top, place.bottom))
+    return [left, top, right - left, bottom - top]
+
+
 def _saturated(color: Floats, factor: float) -> Floats:
-    gray = color @ np.array([0.2126, 0.7152, 0.0722], np.float32)
+    gray = color @ palette.LUMINANCE
     return np.clip(gray + (color - gray) * np.float32(factor), 0.001, 1)
 
 
 def _thumbnail(pixels: palette.Bytes) -> palette.Bytes:
-    return cv2.resize(pixels, (96, 96), interpolation=cv2.INTER_AREA)
+    return cv2.resize(pixels, (64, 64), interpolation=cv2.INTER_AREA)
