@@ -1,0 +1,391 @@
+"""Photos of items with known masks, made from seeds: what the cut-outs' quality is measured on.
+
+Each is drawn in linear light as a camera would see it: a surface, the light over it, the items with their cloth,
+folds and shadows, then the lens's blur, the sensor's noise and JPEG.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cache
+
+import cv2
+import numpy as np
+
+from workflows.engines.garments import BAG, CAP, SCARF, T_SHIRT, TROUSERS, mirrored, rounded
+from workflows.engines.materials import Noise, make
+from workflows.engines.palette import linear, to_srgb
+
+WIDTH, HEIGHT = 800, 600
+
+
+def _ellipse(x, y, wide, high, start=0.0, stop=360.0):
+    turn = np.radians(np.linspace(start, stop, 40))
+    return [(x + wide * np.cos(t), y + high * np.sin(t)) for t in turn]
+
+
+# Outlines in half pixels around the item's own middle, y down; the right half where only that is given.
+SWEATER = mirrored(
+    [(0, -250), (60, -262), (100, -270), (210, -230), (270, -100), (330, 180), (262, 204), (200, 0), (204, 250), (0, 256)]
+)
+DRESS = mirrored(
+    [(0, -290), (40, -300), (52, -420), (72, -420), (86, -300), (120, -240), (90, -80), (160, 180), (210, 400), (0, 420)]
+)
+CAMISOLE = mirrored([(0, -120), (60, -170), (66, -330), (78, -330), (86, -180), (140, -90), (150, 260), (0, 272)])
+SKIRT = mirrored([(0, -210), (120, -210), (150, -60), (240, 220), (0, 240)])
+SHOE = [(-170, -40), (-120, -110), (-80, -60), (-10, -30), (60, 10), (150, 36), (180, 70), (176, 100), (-168, 100), (-180, 30)]
+BELT = [(-420, -26), (360, -26), (380, -44), (440, -44), (440, 44), (380, 44), (360, 26), (-420, 26), (-436, 0)]
+TOTE = mirrored([(0, -250), (70, -240), (100, -180), (110, -60), (170, -60), (180, 250), (0, 256)])
+TOTE_HOLE = mirrored([(0, -228), (56, -218), (80, -172), (88, -60), (0, -60)])
+HAT = [*_ellipse(0, 0, 240, 190)]
+GLASSES = mirrored([(0, -16), (30, -22), (60, -60), (170, -66), (196, -30), (186, 40), (120, 72), (54, 44), (30, 4), (0, 2)])
+LENS = _ellipse(118, -2, 52, 46)
+NECKLACE = _ellipse(0, 0, 190, 230)
+
+SHAPES = {
+    "t-shirt": (mirrored(T_SHIRT.outline), (), 2, 7),
+    "trousers": (mirrored(TROUSERS.outline), (), 2, 7),
+    "cap": (CAP.outline, (), 2, 18),
+    "bag": (mirrored(BAG.outline), tuple(BAG.holes), 2, 16),
+    "scarf": (mirrored(SCARF.outline), (), 0, 8),
+    "sweater": (SWEATER, (), 2, 12),
+    "dress": (DRESS, (), 2, 6),
+    "camisole": (CAMISOLE, (), 1, 4),
+    "skirt": (SKIRT, (), 2, 7),
+    "shoe": (SHOE, (), 2, 22),
+    "belt": (BELT, (), 1, 6),
+    "tote": (TOTE, (TOTE_HOLE,), 2, 8),
+    "hat": (HAT, (), 0, 26),
+    "glasses": (GLASSES, (LENS, [(-x, y) for x, y in LENS]), 2, 5),
+    "necklace": (NECKLACE, (_ellipse(0, 0, 180, 220),), 0, 5),
+}
+
+
+@dataclass(frozen=True)
+class Item:
+    """One item: a shape, its colours and cloth, and where it lies in pixels of the photo."""
+
+    shape: str
+    color: str
+    x: float
+    y: float
+    size: float = 0.5
+    turn: float = 0.0
+    cloth: str = "plain"
+    second: str = "#f4f1ea"
+    shine: float = 0.0
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One photo. `fall` is how much of the light is lost from the upper left to the lower right."""
+
+    items: tuple[Item, ...]
+    surface: str = "paint"
+    color: str = "#e8e4dc"
+    second: str = "#8f9aa3"
+    fall: float = 0.2
+    shadow: float = 0.45
+    hard: bool = False
+    noise: float = 1.0
+    quality: int = 90
+    size: tuple[int, int] = (WIDTH, HEIGHT)
+    props: tuple[Item, ...] = field(default=())
+
+
+def _plain(x, y, rng):
+    return np.zeros_like(x)
+
+
+def _stripes(x, y, rng):
+    return (np.sin(y * (2 * np.pi / 46)) > 0.1).astype(np.float32)
+
+
+def _pinstripes(x, y, rng):
+    return 0.8 * (np.sin(x * (2 * np.pi / 26)) > 0.93).astype(np.float32)
+
+
+def _checks(x, y, rng):
+    return 0.5 * (np.sin(x * (2 * np.pi / 52)) > 0) + 0.5 * (np.sin(y * (2 * np.pi / 52)) > 0)
+
+
+def _dots(x, y, rng):
+    u, v = np.mod(x + 26 * (np.floor(y / 44) % 2), 52) - 26, np.mod(y, 44) - 22
+    return (np.hypot(u, v) < 10).astype(np.float32)
+
+
+def _floral(x, y, rng):
+    shown = np.zeros_like(x)
+    for _ in range(60):
+        at_x, at_y, reach = rng.uniform(x.min(), x.max()), rng.uniform(y.min(), y.max()), rng.uniform(14, 34)
+        turn, away = np.arctan2(y - at_y, x - at_x), np.hypot(x - at_x, y - at_y)
+        shown = np.maximum(shown, away < reach * (0.6 + 0.4 * np.cos(5 * turn)))
+    return shown.astype(np.float32)
+
+
+def _knit(x, y, rng):
+    return 0.35 + 0.35 * np.sin(x * 0.75) * np.sin(y * 0.5 + 2 * np.abs(np.sin(x * 0.375)))
+
+
+def _blocks(x, y, rng):
+    return (y > 0.15 * np.ptp(y)).astype(np.float32)
+
+
+CLOTHS = {"plain": _plain, "stripes": _stripes, "pinstripes": _pinstripes, "checks": _checks, "dots": _dots,
+          "floral": _floral, "knit": _knit, "blocks": _blocks}  # fmt: skip
+
+
+def _smooth_noise(rng, shape, reach):
+    small = rng.standard_normal((max(2, round(shape[0] / reach) + 2), max(2, round(shape[1] / reach) + 2)))
+    return cv2.resize(small.astype(np.float32), shape[::-1], interpolation=cv2.INTER_CUBIC)
+
+
+def _ground(photo, rng):
+    """Return the surface that the items lie on as linear light, shape (h, w, 3)."""
+    width, height = photo.size
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    first, second = linear(photo.color), linear(photo.second)
+    if photo.surface == "two-tone":  # a wall and a floor
+        edge = np.clip((y - 0.7 * height - 0.02 * x) / 3 + 0.5, 0, 1)[..., None]
+        return first + (second - first) * edge
+    if photo.surface == "rug":
+        u, v = np.mod(x + y, 120) - 60, np.mod(x - y, 120) - 60
+        mix = ((np.abs(u) + np.abs(v) < 50).astype(np.float32) * 0.7 + (np.hypot(u, v) < 18))[..., None]
+        return first + (second - first) * np.clip(mix + 0.1 * _smooth_noise(rng, x.shape, 3)[..., None], 0, 1)
+    if photo.surface == "tiles":
+        joint = ((np.mod(x, 160) < 5) | (np.mod(y, 160) < 5)).astype(np.float32)[..., None]
+        tone = rng.uniform(0.85, 1.1, (height // 160 + 1, width // 160 + 1)).astype(np.float32)
+        tone = tone.repeat(160, axis=0).repeat(160, axis=1)[:height, :width, None]
+        return first * tone + (second - first * tone) * joint
+    if photo.surface == "gingham":
+        mix = 0.5 * (np.mod(x, 48) < 24) + 0.5 * (np.mod(y, 48) < 24)
+        return first + (second - first) * mix[..., None].astype(np.float32)
+    if photo.surface == "room":  # out of focus: blobs of furniture
+        light = np.zeros((height, width, 3), np.float32) + first
+        for _ in range(14):
+            color = linear(photo.second) * rng.uniform(0.3, 1.6) * rng.uniform(0.75, 1.25, 3)
+            left, top = rng.uniform(-60, width), rng.uniform(-60, height)
+            corner = (int(left + rng.uniform(50, 220)), int(top + rng.uniform(60, 260)))
+            cv2.rectangle(light, (int(left), int(top)), corner, [float(c) for c in color], -1)
+        return cv2.GaussianBlur(light, (0, 0), 9)
+    material = make(photo.surface, rng, pixels=400)
+    return first * material.at(x / 420, y / 420)
+
+
+def _blurred(field, sigma):
+    """Return the field blurred; a wide blur is made at reduced size, where it is quick."""
+    shrink = max(1, int(sigma / 3))
+    small = cv2.resize(field, None, fx=1 / shrink, fy=1 / shrink, interpolation=cv2.INTER_AREA)
+    return cv2.resize(cv2.GaussianBlur(small, (0, 0), sigma / shrink), field.shape[::-1], interpolation=cv2.INTER_CUBIC)
+
+
+def _fill(shape, points):
+    mask = np.zeros(shape, np.uint8)
+    cv2.fillPoly(mask, [np.rint(points * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    return mask.astype(np.float32) / 255
+
+
+def _draw(light, item, photo, rng):
+    """Return the light with the item on it, and how much of each pixel the item covers."""
+    shape = light.shape[:2]
+    outline, holes, smooth, thickness = SHAPES[item.shape]
+    turn = np.radians(item.turn)
+    spin = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+
+    def placed(points):
+        return np.asarray(points) @ spin.T * item.size + [item.x, item.y]
+
+    cover = _fill(shape, placed(rounded(outline, smooth)))
+    for hole in holes:
+        cover = cover * (1 - _fill(shape, placed(np.array(hole))))
+    grid_y, grid_x = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float32)
+    dx, dy = (grid_x - item.x) / item.size, (grid_y - item.y) / item.size
+    u, v = spin[0, 0] * dx + spin[1, 0] * dy, spin[0, 1] * dx + spin[1, 1] * dy
+    thick = thickness * item.size * 2
+    inward = cv2.distanceTransform((cover > 0.5).astype(np.uint8), cv2.DIST_L2, 5)
+    relief = thick * (1 - np.exp(-inward / (0.9 * thick)))
+    relief += 5 * item.size * _smooth_noise(rng, shape, 60 * item.size) + 3 * _smooth_noise(rng, shape, 22)
+    relief = cv2.GaussianBlur(relief.astype(np.float32), (0, 0), 1.4)
+    slope_x, slope_y = cv2.Sobel(relief, cv2.CV_32F, 1, 0, scale=0.125), cv2.Sobel(relief, cv2.CV_32F, 0, 1, scale=0.125)
+    facing = (0.67 + 0.5 * slope_x + 0.55 * slope_y) / np.sqrt(1 + slope_x**2 + slope_y**2)
+    lit = 0.35 + 0.65 * np.clip(facing, 0, 1.4) / 0.67
+    mix = CLOTHS[item.cloth](u, v, rng)[..., None]
+    color = linear(item.color) + (linear(item.second) - linear(item.color)) * mix
+    color = color * (1 + 0.04 * rng.standard_normal((*shape, 1), dtype=np.float32))
+    shown = color * lit[..., None] + item.shine * np.clip(facing[..., None] - 0.72, 0, 1)
+    gloom = np.ones(shape, np.float32)
+    reach = 3.2 if photo.hard else 1.1
+    for far, blur, strength in ((reach, 0.35 if photo.hard else 1.3, photo.shadow), (0.35, 0.4, 0.6 * photo.shadow)):
+        move = np.array([[1, 0, far * thick], [0, 1, 1.1 * far * thick]], np.float32)
+        moved = cv2.warpAffine(cover, move, shape[::-1])
+        gloom *= 1 - strength * _blurred(moved, max(0.8, blur * thick))
+    under = light * gloom[..., None]
+    return under + (np.clip(shown, 0.002, 1.2) - under) * cover[..., None], cover
+
+
+@cache
+def photograph(name: str):
+    """Return one photo's JPEG and the masks of its items by name, shape (h, w) each."""
+    photo, rng = PHOTOS[name], np.random.default_rng([7, *name.encode()])
+    light = _ground(photo, rng).astype(np.float32)
+    for prop in photo.props:
+        light, _ = _draw(light, prop, photo, rng)
+    covers = {}
+    for number, item in enumerate(photo.items):
+        light, cover = _draw(light, item, photo, rng)
+        covers = {key: old * (1 - cover) for key, old in covers.items()}
+        covers[f"{item.shape}-{number}"] = cover
+    width, height = photo.size
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    light = light * (1 + photo.fall * (0.5 - 0.55 * x / width - 0.6 * y / height))[..., None]
+    light = cv2.GaussianBlur(light.astype(np.float32), (0, 0), 0.6)
+    sigma = photo.noise * np.sqrt(6e-5 * np.maximum(light, 0) + 2e-6)
+    light = light + sigma * rng.standard_normal(light.shape, dtype=np.float32)
+    pixels = np.rint(to_srgb(np.clip(light, 0, 1).astype(np.float32)) * 255).astype(np.uint8)
+    _, encoded = cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, photo.quality])
+    return encoded.tobytes(), {key: cover > 0.5 for key, cover in covers.items()}
+
+
+def examples() -> Iterator[tuple[str, bytes, dict[str, np.ndarray]]]:
+    """Yield each photo's name, its JPEG and its items' masks."""
+    for name in PHOTOS:
+        yield name, *photograph(name)
+
+
+_TALL = (600, 800)
+PHOTOS: dict[str, Photo] = {
+    "tee on white": Photo((Item("t-shirt", "#2f6d62", 400, 310, 0.75),), color="#f5f4f1"),
+    "white tee on white": Photo((Item("t-shirt", "#f3f1ec", 400, 310, 0.75),), color="#dedad2", shadow=0.4),
+    "ivory sweater on cream": Photo(
+        (Item("sweater", "#efe6d2", 400, 300, 0.9, cloth="knit", second="#e2d6bd"),), color="#d8cdb8", fall=0.1
+    ),
+    "black bag on charcoal": Photo((Item("bag", "#0d0e10", 400, 320, 1.2, shine=0.12),), color="#3b3d40"),
+    "navy trousers on black slate": Photo(
+        (Item("trousers", "#1f2c4a", 300, 400, 0.7),), surface="concrete", color="#26272a", size=_TALL
+    ),
+    "three items on wood": Photo(
+        (
+            Item("t-shirt", "#3e5f9a", 230, 260, 0.55, -6),
+            Item("cap", "#8c2f39", 590, 170, 0.6, 8),
+            Item("shoe", "#f0efec", 580, 430, 0.8, 10),
+        ),
+        surface="wood",
+        color="#b98b5e",
+    ),
+    "camel coat on dark wood": Photo(
+        (Item("sweater", "#c69a6b", 400, 300, 0.9, 3),), surface="wood", color="#5a3d28", shadow=0.5
+    ),
+    "striped tee on linen": Photo(
+        (Item("t-shirt", "#23365e", 400, 310, 0.72, cloth="stripes"),), surface="linen", color="#ddd2bf"
+    ),
+    "beige sweater on linen": Photo(
+        (Item("sweater", "#c9ac8c", 400, 300, 0.85, -4, cloth="knit", second="#b99878"),),
+        surface="linen",
+        color="#efe9dd",
+    ),
+    "floral dress on plaster": Photo(
+        (Item("dress", "#e9b7bd", 300, 400, 0.85, cloth="floral", second="#a4303f"),),
+        surface="plaster",
+        color="#cfd5d2",
+        size=_TALL,
+    ),
+    "five items on plaster": Photo(
+        (
+            Item("t-shirt", "#b4532f", 190, 200, 0.45, 4),
+            Item("trousers", "#34486b", 560, 300, 0.52, -5),
+            Item("belt", "#4a2f1d", 200, 400, 0.36, 4, shine=0.1),
+            Item("cap", "#c79a2e", 300, 520, 0.42),
+            Item("scarf", "#8e3b46", 730, 260, 0.5, 5, cloth="knit", second="#b96a72"),
+        ),
+        surface="plaster",
+        color="#e6e1d8",
+    ),
+    "belt and shoes on concrete": Photo(
+        (
+            Item("belt", "#5b3a22", 400, 140, 0.75, -5, shine=0.15),
+            Item("shoe", "#26231f", 230, 400, 0.85, 6, shine=0.2),
+            Item("shoe", "#26231f", 580, 410, 0.85, -8, shine=0.2),
+        ),
+        surface="concrete",
+        color="#b3b1ac",
+    ),
+    "gray sweater on concrete": Photo(
+        (Item("sweater", "#6d7278", 400, 300, 0.88, cloth="knit", second="#565b61"),),
+        surface="concrete",
+        color="#b9b7b2",
+    ),
+    "tote on wall and floor": Photo(
+        (Item("tote", "#2e5a46", 300, 430, 1.0),), surface="two-tone", color="#e9dfd2", second="#a98765", size=_TALL
+    ),
+    "trousers on wall and floor": Photo(
+        (Item("trousers", "#d9b44a", 300, 400, 0.7),), surface="two-tone", color="#aebfc8", second="#5d666c", size=_TALL
+    ),
+    "camisole with thin straps": Photo(
+        (Item("camisole", "#1c1b1e", 300, 420, 1.0),), color="#d9d3cc", size=_TALL
+    ),
+    "satin camisole on blush": Photo(
+        (Item("camisole", "#7d2436", 300, 420, 1.0, 4, shine=0.25),), color="#edcfc8", fall=0.35, size=_TALL
+    ),
+    "sunglasses and a hat on sand": Photo(
+        (Item("hat", "#7b5b3a", 260, 280, 0.9, cloth="knit", second="#8d6c49"), Item("glasses", "#17181a", 620, 420, 0.7, -12)),
+        surface="plaster",
+        color="#e3c79b",
+        hard=True,
+        shadow=0.4,
+    ),
+    "necklace on velvet": Photo((Item("necklace", "#d9b25c", 400, 300, 0.95, shine=0.4),), color="#2b1f33"),
+    "hard sun on white": Photo(
+        (Item("dress", "#d2542f", 300, 400, 0.82, 5), ), color="#efece6", hard=True, shadow=0.6, size=_TALL
+    ),
+    "two garments in hard sun": Photo(
+        (Item("skirt", "#33506e", 210, 320, 0.72, -6), Item("tote", "#e6dcc4", 590, 320, 0.85, 6)),
+        color="#b9c9bd",
+        hard=True,
+        shadow=0.55,
+    ),
+    "checked skirt on rug": Photo(
+        (Item("skirt", "#1d3b2f", 400, 300, 1.1, cloth="checks", second="#e8e0c8"),),
+        surface="rug",
+        color="#b9503f",
+        second="#d8b58c",
+    ),
+    "black tee on gingham": Photo(
+        (Item("t-shirt", "#17181b", 400, 310, 0.74),), surface="gingham", color="#f2f0ea", second="#7a9cc0"
+    ),
+    "green bag on tiles": Photo(
+        (Item("bag", "#3d6b3f", 400, 320, 1.25, shine=0.1),), surface="tiles", color="#d8d6d0", second="#8d8b86"
+    ),
+    "red dress in a room": Photo(
+        (Item("dress", "#b3202c", 300, 400, 0.9),), surface="room", color="#d6cfc2", second="#8a8f86", size=_TALL
+    ),
+    "dotted dress in a room": Photo(
+        (Item("dress", "#20335c", 300, 400, 0.9, cloth="dots"),),
+        surface="room",
+        color="#c9c4ba",
+        second="#a58f78",
+        size=_TALL,
+    ),
+    "marble with a pinstriped skirt": Photo(
+        (Item("skirt", "#2a2d38", 240, 300, 0.8, 5, cloth="pinstripes"), Item("shoe", "#c43d52", 630, 400, 0.75)),
+        surface="marble",
+        color="#e9e7e4",
+    ),
+    "noisy evening light": Photo(
+        (Item("sweater", "#7c3b5e", 280, 300, 0.65, -5), Item("cap", "#cdbb8f", 630, 340, 0.6)),
+        color="#6f6a63",
+        fall=0.9,
+        noise=5,
+        quality=70,
+    ),
+    "crushed by JPEG": Photo(
+        (Item("t-shirt", "#d98a2b", 250, 300, 0.6, cloth="blocks", second="#274060"), Item("trousers", "#7d8a8f", 600, 300, 0.55)),
+        color="#e4e6e8",
+        quality=35,
+        noise=2,
+    ),
+    "light from a window": Photo(
+        (Item("dress", "#8fae9b", 230, 380, 0.75, -4), Item("scarf", "#d8a0a0", 470, 420, 0.8)),
+        color="#e9e4da",
+        fall=1.2,
+        size=_TALL,
+    ),
+}  # fmt: skip
