@@ -79,7 +79,8 @@ def body_of(small: Bytes, box: Box) -> Bytes:
     head = (across / 0.72) ** 2 + ((below + 0.72) / 0.98) ** 2  # 1 on the outline of head and hair
     # The shoulders slope from the neck to about three faces' width; below them arms, skirts and what hands hold.
     reach = np.clip(0.5 + 1.1 * (below + 0.15), 0, 1.5) + 0.55 * np.clip(below - 1, 0, 1.8)
-    prior = np.where(below > -0.15, np.clip(2.2 * (reach - away), -5, 2), -5.0)
+    reach -= 0.3 * np.clip(below - 3.6, 0, 4)
+    prior = np.where(below > -0.15, np.clip(reach - away, -5, 0.8), -5.0)
     prior = np.maximum(prior, np.clip(6 * (1 - head), -5, 3))
     sure = (head < 0.45) | ((away < 0.75) & (below > 0.75) & (below < 2.6)) | ((away < 0.22) & (below > -0.5) & (below < 1))
     never = (away > 4.5) | ((below < 0.1) & (head > 3.2)) | ((away > 2.2) & (below < 1.7))
@@ -148,8 +149,8 @@ def worn_by(small: Bytes, body: Bytes, box: Box) -> Bytes:
     bare = like_skin[chest].mean() if chest.any() else 0.0
     cloth = likelihood(bins, (chest & ~(like_skin & (bare < 0.5))).astype(np.float32))
     skin = likelihood(bins, ((oval < 0.7) & like_skin).astype(np.float32))
-    evidence = 0.5 * np.clip(np.log((skin + 1e-5) / (cloth + 1e-5)), -4, 4) + np.clip(2 - 0.5 * unlike, -4, 2)
-    evidence += np.where((away < 0.55) & (below < 0.3), 2.0, -0.5 if bare < 0.5 else -3.0)
+    evidence = (0.5 if bare < 0.5 else 1.0) * np.clip(np.log((skin + 1e-5) / (cloth + 1e-5)), -4, 4) + np.clip(2 - 0.5 * unlike, -4, 2)
+    evidence += np.where((away < 0.55) & (below < 0.3), 2.0, -0.5 if bare < 0.5 else -1.5)
     evidence[(light < 0.25 * face_light) | (light > face_light + 30)] -= 4
     crown = (head > 0.5) & (head < 1) & (below < -0.8) & ~like_skin & (body == 1)
     tones = lab(small)[crown]

@@ -13,7 +13,7 @@ import numpy as np
 
 from workflows.engines.garments import BAG, CAP, SCARF, T_SHIRT, TROUSERS, mirrored, rounded
 from workflows.engines.materials import Noise, make
-from workflows.engines.palette import linear, to_srgb
+from workflows.engines.palette import linear, to_linear, to_srgb
 
 WIDTH, HEIGHT = 800, 600
 
@@ -41,7 +41,19 @@ GLASSES = mirrored([(0, -16), (30, -22), (60, -60), (170, -66), (196, -30), (186
 LENS = _ellipse(118, -2, 52, 46)
 NECKLACE = _ellipse(0, 0, 190, 230)
 
+# Worn: in half pixels from the chin's middle at a face of 100.
+WORN_TOP = mirrored([(0, 40), (60, 26), (150, 62), (172, 90), (345, 440), (340, 700), (280, 700), (290, 470), (200, 300), (205, 840), (0, 850)])
+WORN_TEE = mirrored([(0, 60), (66, 34), (150, 62), (180, 96), (292, 300), (216, 330), (190, 240), (200, 830), (0, 840)])
+WORN_DRESS = mirrored([(0, 130), (70, 60), (86, 30), (112, 34), (130, 150), (172, 250), (150, 500), (230, 900), (270, 1160), (0, 1180)])
+WORN_TROUSERS = mirrored([(0, 780), (190, 780), (214, 1000), (190, 1640), (60, 1644), (40, 1060), (0, 1000)])
+WORN_SKIRT = mirrored([(0, 780), (190, 780), (250, 1150), (0, 1160)])
+
 SHAPES = {
+    "worn top": (WORN_TOP, (), 2, 6),
+    "worn tee": (WORN_TEE, (), 2, 6),
+    "worn dress": (WORN_DRESS, (), 2, 6),
+    "worn trousers": (WORN_TROUSERS, (), 2, 6),
+    "worn skirt": (WORN_SKIRT, (), 2, 6),
     "t-shirt": (mirrored(T_SHIRT.outline), (), 2, 7),
     "trousers": (mirrored(TROUSERS.outline), (), 2, 7),
     "cap": (CAP.outline, (), 2, 18),
@@ -76,6 +88,21 @@ class Item:
 
 
 @dataclass(frozen=True)
+class Figure:
+    """A person who wears the photo's items: a real head on drawn limbs, its face `size` pixels wide.
+
+    `tone` is what the skin's light is multiplied by, `bare` which limbs are seen: arms, legs, hands.
+    """
+
+    x: float
+    y: float
+    size: float = 70
+    tone: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    bare: tuple[str, ...] = ("hands",)
+    flipped: bool = False
+
+
+@dataclass(frozen=True)
 class Photo:
     """One photo. `fall` is how much of the light is lost from the upper left to the lower right."""
 
@@ -90,6 +117,7 @@ class Photo:
     quality: int = 90
     size: tuple[int, int] = (WIDTH, HEIGHT)
     props: tuple[Item, ...] = field(default=())
+    figure: Figure | None = None
 
 
 def _plain(x, y, rng):
@@ -184,6 +212,54 @@ def _fill(shape, points):
     return mask.astype(np.float32) / 255
 
 
+_HEAD = [(154, 75), (165, 45), (190, 25), (230, 14), (265, 22), (290, 45), (300, 80), (292, 108), (277, 130), (271, 152),
+         (260, 176), (240, 191), (218, 191), (196, 176), (184, 150), (177, 130), (160, 112)]  # fmt: skip
+_MIDDLE, _CHIN = 224, 188
+# In widths of the face from the chin's middle, and half the limb's width at both ends.
+_LIMBS = {
+    "neck": [((0, -0.4), (0, 0.45), 0.3, 0.36)],
+    "arms": [((s * 1.15, 0.75), (s * 1.6, 2.3), 0.26, 0.2) for s in (-1, 1)] + [((s * 1.6, 2.3), (s * 1.5, 3.6), 0.2, 0.14) for s in (-1, 1)],
+    "hands": [((s * 1.5, 3.6), (s * 1.46, 4.05), 0.15, 0.17) for s in (-1, 1)],
+    "legs": [((s * 0.5, 4.4), (s * 0.45, 8.2), 0.42, 0.2) for s in (-1, 1)],
+}  # fmt: skip
+
+
+@cache
+def _head():
+    import skimage.data
+
+    pixels = skimage.data.astronaut()
+    return to_linear(pixels.astype(np.float32) / 255), _blurred(_fill(pixels.shape[:2], np.array(_HEAD, float)), 1.0)
+
+
+def _draw_person(light, figure, rng):
+    """Return the light with a person on it: head, neck, and the limbs that are bare."""
+    shape = light.shape[:2]
+    head, cover = _head()
+    tone = np.array(figure.tone, np.float32)
+    skin = np.median(head[120:150, 200:250].reshape(-1, 3), axis=0) * tone
+    for name in ("neck", "legs", "arms", "hands"):
+        if name != "neck" and name not in figure.bare:
+            continue
+        for start, stop, from_half, to_half in _LIMBS[name]:
+            (x0, y0), (x1, y1) = start, stop
+            length = np.hypot(x1 - x0, y1 - y0)
+            nx, ny = (y1 - y0) / length, (x0 - x1) / length
+            outline = [(x0 + nx * from_half, y0 + ny * from_half), (x1 + nx * to_half, y1 + ny * to_half)]
+            outline += [(x1 - nx * to_half, y1 - ny * to_half), (x0 - nx * from_half, y0 - ny * from_half)]
+            part = _fill(shape, rounded(outline, 1) * figure.size + [figure.x, figure.y])
+            thick = 0.5 * (from_half + to_half) * figure.size
+            inward = cv2.distanceTransform((part > 0.5).astype(np.uint8), cv2.DIST_L2, 5) / thick
+            lit = 0.55 + 0.5 * np.sqrt(np.clip(inward, 0, 1)) + 0.02 * _smooth_noise(rng, shape, 30)
+            light = light + (skin * lit[..., None] - light) * part[..., None]
+    scale = figure.size / 95
+    mirror = -1 if figure.flipped else 1
+    move = np.array([[mirror * scale, 0, figure.x - mirror * scale * _MIDDLE], [0, scale, figure.y - scale * _CHIN]])
+    part = cv2.warpAffine(cover, move, shape[::-1], flags=cv2.INTER_AREA)
+    pasted = cv2.warpAffine(head, move, shape[::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return light + (pasted * tone - light) * part[..., None]
+
+
 def _draw(light, item, photo, rng):
     """Return the light with the item on it, and how much of each pixel the item covers."""
     shape = light.shape[:2]
@@ -229,6 +305,8 @@ def photograph(name: str):
     light = _ground(photo, rng).astype(np.float32)
     for prop in photo.props:
         light, _ = _draw(light, prop, photo, rng)
+    if photo.figure:
+        light = _draw_person(light, photo.figure, rng)
     covers = {}
     for number, item in enumerate(photo.items):
         light, cover = _draw(light, item, photo, rng)
@@ -387,5 +465,71 @@ PHOTOS: dict[str, Photo] = {
         color="#e9e4da",
         fall=1.2,
         size=_TALL,
+    ),
+    "woman in a red tee and jeans": Photo(
+        (Item("worn trousers", "#33496e", 300, 170, 0.35), Item("worn tee", "#b3262e", 300, 170, 0.35)),
+        color="#d5d6d8",
+        size=_TALL,
+        figure=Figure(300, 170, bare=("arms", "hands")),
+    ),
+    "woman in a summer dress": Photo(
+        (Item("worn dress", "#3d7a6b", 300, 170, 0.35, cloth="floral", second="#efe2c0"),),
+        color="#e9e2d8",
+        size=_TALL,
+        figure=Figure(300, 170, bare=("arms", "hands", "legs"), flipped=True),
+    ),
+    "woman in a beige sweater": Photo(
+        (Item("worn trousers", "#22242a", 300, 170, 0.35), Item("worn top", "#cdb193", 300, 170, 0.35, cloth="knit", second="#bb9d7d")),
+        color="#c9d2d6",
+        size=_TALL,
+        figure=Figure(300, 170),
+    ),
+    "woman in camel before plaster": Photo(
+        (Item("worn skirt", "#2f3b33", 320, 150, 0.33), Item("worn top", "#b98a5c", 320, 150, 0.33)),
+        surface="plaster",
+        color="#b7bfb6",
+        size=_TALL,
+        figure=Figure(320, 150, 66, bare=("hands", "legs")),
+    ),
+    "woman in blush": Photo(
+        (Item("worn dress", "#e6b9ab", 290, 180, 0.36),),
+        color="#8fa3ad",
+        size=_TALL,
+        figure=Figure(290, 180, 72, bare=("arms", "hands", "legs")),
+    ),
+    "dark skin, white shirt": Photo(
+        (Item("worn trousers", "#6b6f55", 300, 170, 0.35), Item("worn tee", "#f0efec", 300, 170, 0.35)),
+        color="#b8b2a8",
+        size=_TALL,
+        figure=Figure(300, 170, tone=(0.34, 0.26, 0.22), bare=("arms", "hands")),
+    ),
+    "dark skin, brown dress": Photo(
+        (Item("worn dress", "#5a3826", 300, 170, 0.35),),
+        color="#dccfc0",
+        size=_TALL,
+        figure=Figure(300, 170, tone=(0.4, 0.31, 0.27), bare=("arms", "hands", "legs")),
+    ),
+    "woman in a room": Photo(
+        (Item("worn skirt", "#d8c9a6", 300, 170, 0.35), Item("worn top", "#2d4f7c", 300, 170, 0.35, cloth="stripes")),
+        surface="room",
+        color="#cfc8bc",
+        second="#7e8a80",
+        size=_TALL,
+        figure=Figure(300, 170, bare=("hands", "legs")),
+    ),
+    "woman at a tiled wall": Photo(
+        (Item("worn trousers", "#8c3b46", 310, 180, 0.34), Item("worn tee", "#1d1e22", 310, 180, 0.34)),
+        surface="tiles",
+        color="#cfd8d4",
+        second="#93a09b",
+        size=_TALL,
+        figure=Figure(310, 180, 68, bare=("arms", "hands"), flipped=True),
+    ),
+    "half figure before gingham": Photo(
+        (Item("worn top", "#e0a526", 400, 260, 0.6),),
+        surface="gingham",
+        color="#e9ecef",
+        second="#8bb09c",
+        figure=Figure(400, 260, 120),
     ),
 }  # fmt: skip
