@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from workflows.engines.matting import refined
-from workflows.engines.palette import Bytes, Floats, lab
+from workflows.engines.palette import Bytes, Floats, lab, to_linear
 from workflows.engines.people import Box, body_of, find_faces, without_holes, worn_by
 
 _LONG_SIDE = 512
@@ -83,7 +83,52 @@ def _segment(small: Bytes, faces: tuple[Box, ...]) -> Bytes:
     mask = np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
     size = max(1, round(0.004 * max(mask.shape)))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * size + 1, 2 * size + 1))
-    return cv2.morphologyEx(mask, cv2.MORPH_OPEN, kernel)
+    mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, kernel)
+    if is_plain:
+        mask = _without_shadows(small, mask)
+    return without_holes(mask, 0.012 * max(mask.shape))  # prints and glints that look like the background
+
+
+def _without_shadows(small: Bytes, mask: Bytes) -> Bytes:
+    """Return the mask without the shadows that what is in it casts on a plain background.
+
+    A shadow is the background, only darker: of its hue and as smooth. It lies beside what casts it, and on no side
+    but the background's; what is gray and smooth itself, a garment perhaps, has nothing beside it that could cast it.
+    """
+    if not mask.any():
+        return mask
+    light = cv2.GaussianBlur(to_linear(small.astype(np.float32) / 255), (0, 0), 1.0)
+    y, x = np.mgrid[0 : mask.shape[0], 0 : mask.shape[1]].astype(np.float32) / max(mask.shape) - 0.5
+    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)
+    shown = cv2.dilate(mask, np.ones((9, 9), np.uint8)) == 0
+    for _ in range(2):  # the second time without what lies in a faint shadow, too faint for the mask
+        planes, *_ = np.linalg.lstsq(terms[shown], light[shown], rcond=None)
+        full = terms @ planes
+        shown &= light.mean(axis=2) > 0.93 * full.mean(axis=2)
+        if shown.sum() < 500:
+            return mask
+    ratio = np.maximum(light + 0.004, 0.001) / np.maximum(full + 0.004, 0.004)
+    left = ratio.mean(axis=2)
+    hue = np.abs(ratio / left[..., None] - 1).max(axis=2)
+    grain = np.abs(left - cv2.GaussianBlur(left, (0, 0), 1.0)) / np.maximum(left, 0.05)
+    usual = float(np.median(grain[mask == 0]))
+    like = ((left > 0.15) & (left < 0.97) & (hue < 0.1)).astype(np.uint8) & mask
+    like = cv2.morphologyEx(like, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(like, connectivity=4)
+    kept = mask.copy()
+    for part in range(1, count):
+        area = stats[part, cv2.CC_STAT_AREA]
+        x, y, w, h = stats[part, :4]
+        window = slice(max(0, y - 3), y + h + 3), slice(max(0, x - 3), x + w + 3)
+        shadow = (labels[window] == part).astype(np.uint8)
+        rim = cv2.dilate(shadow, np.ones((5, 5), np.uint8)) - shadow
+        others = mask[window] * (1 - like[window])
+        casts, lies = (rim * others).sum() / rim.sum(), (rim * (1 - mask[window])).sum() / rim.sum()
+        smooth = np.median(grain[window][shadow == 1]) < 2.5 * usual + 0.005
+        if area > 12 and smooth and lies > 0.25 and casts > 0.2 and area < others.sum():
+            kept[window][shadow == 1] = 0
+    size = max(1, round(0.006 * max(mask.shape)))
+    return cv2.morphologyEx(kept, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * size + 1, 2 * size + 1)))
 
 
 def _unlike_border(small: Bytes) -> tuple[Floats, bool]:

@@ -170,7 +170,11 @@ def worn_by(small: Bytes, body: Bytes, box: Box) -> Bytes:
         limit = 3.0 if (inside & outside).any() else 1.2
         if part not in faces and (np.median(unlike[inside]) > limit or inside.sum() < 0.02 * box[2] ** 2):
             bare_parts[inside] = 0
-    return without_holes(body & (1 - bare_parts), 0.06 * box[2])
+    left = without_holes(body & (1 - bare_parts), 0.06 * box[2])
+    # Along a bare arm its outline stays behind, mixed as it is with the background.
+    kernel = np.ones((5, 5), np.uint8)
+    threads = left & (1 - cv2.morphologyEx(left, cv2.MORPH_OPEN, kernel))
+    return left & (1 - (threads & cv2.dilate(bare_parts, kernel)))
 
 
 def _shade_free(pixels: Bytes) -> Floats:
