@@ -112,23 +112,34 @@ def _without_shadows(small: Bytes, mask: Bytes) -> Bytes:
     hue = np.abs(ratio / left[..., None] - 1).max(axis=2)
     grain = np.abs(left - cv2.GaussianBlur(left, (0, 0), 1.0)) / np.maximum(left, 0.05)
     usual = float(np.median(grain[mask == 0]))
-    like = ((left > 0.15) & (left < 0.97) & (hue < 0.1)).astype(np.uint8) & mask
-    like = cv2.morphologyEx(like, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    like = (left > 0.15) & (left < 0.97) & (hue < 0.1)
+    smooth = cv2.GaussianBlur(grain, (0, 0), 1.5) < 2.5 * usual + 0.012
+    kept = mask
+    # A narrow shadow is not smooth at its own edges; a wide one runs into what has its hue by chance, save that it is.
+    for candidates, least in ((like, 12), (like & smooth, 0.01 * mask.size)):
+        opened = cv2.morphologyEx(candidates.astype(np.uint8) & kept, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+        kept = _without_cast(kept, opened, grain, most_grain=2.5 * usual + 0.005, least_area=least)
+    size = max(1, round(0.006 * max(mask.shape)))
+    return cv2.morphologyEx(kept, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * size + 1, 2 * size + 1)))
+
+
+def _without_cast(mask: Bytes, like: Bytes, grain: Floats, *, most_grain: float, least_area: float) -> Bytes:
+    """Return the mask without those parts of `like` that lie between what casts them and the background."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(like, connectivity=4)
     kept = mask.copy()
     for part in range(1, count):
-        area = stats[part, cv2.CC_STAT_AREA]
-        x, y, w, h = stats[part, :4]
-        window = slice(max(0, y - 3), y + h + 3), slice(max(0, x - 3), x + w + 3)
+        x, y, width, height, area = stats[part]
+        window = slice(max(0, y - 3), y + height + 3), slice(max(0, x - 3), x + width + 3)
+        wide = slice(max(0, y - height // 2), y + 3 * height // 2), slice(max(0, x - width // 2), x + 3 * width // 2)
         shadow = (labels[window] == part).astype(np.uint8)
         rim = cv2.dilate(shadow, np.ones((5, 5), np.uint8)) - shadow
-        others = mask[window] * (1 - like[window])
-        casts, lies = (rim * others).sum() / rim.sum(), (rim * (1 - mask[window])).sum() / rim.sum()
-        smooth = np.median(grain[window][shadow == 1]) < 2.5 * usual + 0.005
-        if area > 12 and smooth and lies > 0.25 and casts > 0.2 and area < others.sum():
+        casts = (rim * mask[window] * (1 - like[window])).sum() / rim.sum()
+        lies = (rim * (1 - mask[window])).sum() / rim.sum()
+        is_smooth = np.median(grain[window][shadow == 1]) < most_grain
+        is_less = area < (mask[wide] * (1 - like[wide])).sum()
+        if area > least_area and is_smooth and is_less and lies > 0.25 and casts > 0.2:
             kept[window][shadow == 1] = 0
-    size = max(1, round(0.006 * max(mask.shape)))
-    return cv2.morphologyEx(kept, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * size + 1, 2 * size + 1)))
+    return kept
 
 
 def _unlike_border(small: Bytes) -> tuple[Floats, bool]:
