@@ -11,6 +11,7 @@ import numpy as np
 from workflows.engines.palette import Bytes, Floats
 
 _TILE = 512
+_MOST_PIXELS = 6_000_000  # that alpha is drawn at; a larger photo is not sharper in each of its own
 _FAINT_CONTRAST = 0.004  # squared distance of two sRGB colours of 0 to 1 that noise may bridge
 _FAR, _NEAR = 24, 3  # pixels from which a mixed pixel's two colours are taken, first and then
 
@@ -22,6 +23,11 @@ def refined(photo: Bytes, mask: Bytes) -> Bytes:
     foreground and background nearby; alpha is where it lies between the two.
     """
     height, width = photo.shape[:2]
+    shrink = (_MOST_PIXELS / (height * width)) ** 0.5
+    if shrink < 1:
+        size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
+        alpha = refined(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), mask)
+        return cv2.resize(alpha, (width, height), interpolation=cv2.INTER_LINEAR)
     scale = max(1.0, max(height, width) / max(mask.shape))
     rough = cv2.resize(mask * np.uint8(255), (width, height), interpolation=cv2.INTER_LINEAR)
     radius = max(2, round(1.5 * scale))
@@ -36,7 +42,7 @@ def _mixed(photo: Bytes, rough: Bytes, scale: float, radius: int) -> Bytes:
     guide = photo.astype(np.float32) / 255
     soft = cv2.GaussianBlur(rough, (0, 0), 0.5 * scale).astype(np.float32) / 255
     inside = (soft > 0.5).astype(np.uint8)
-    reach = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    reach = np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
     sure, never = cv2.erode(inside, reach), 1 - cv2.dilate(inside, reach)
     fore, fore_near = _color_nearby(guide, sure, 3 * radius)
     back, back_near = _color_nearby(guide, never, 3 * radius)
