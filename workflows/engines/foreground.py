@@ -50,7 +50,9 @@ def look(photo: Bytes, given: Bytes | None = None) -> Foreground:
     alpha = refined(photo, mask)
     if given is not None and cut_out:
         alpha = np.minimum(alpha, given)
-    return Foreground(alpha, tuple((round(x * scale), round(y * scale), round(w * scale), round(h * scale)) for x, y, w, h in faces))
+    return Foreground(
+        alpha, tuple((round(x * scale), round(y * scale), round(w * scale), round(h * scale)) for x, y, w, h in faces)
+    )
 
 
 def _segment(small: Bytes, faces: tuple[Box, ...]) -> Bytes:
@@ -120,7 +122,9 @@ def _without_shadows(small: Bytes, mask: Bytes) -> Bytes:
         opened = cv2.morphologyEx(candidates.astype(np.uint8) & kept, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
         kept = _without_cast(kept, opened, grain, most_grain=2.5 * usual + 0.005, least_area=least)
     size = max(1, round(0.006 * max(mask.shape)))
-    return cv2.morphologyEx(kept, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * size + 1, 2 * size + 1)))
+    return cv2.morphologyEx(
+        kept, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * size + 1, 2 * size + 1))
+    )
 
 
 def _without_cast(mask: Bytes, like: Bytes, grain: Floats, *, most_grain: float, least_area: float) -> Bytes:
@@ -172,7 +176,7 @@ def _unlike_border(small: Bytes) -> tuple[Floats, bool]:
         kept = left <= max(3 * float(np.median(left)), 1.5)
     smooth = np.linalg.norm(pixels - terms @ plane, axis=-1) / max(1.5, 1.5 * float(np.median(left)))
     if kept.mean() > 0.7:
-        return smooth.astype(np.float32), True
+        return smooth.astype(np.float32), bool(np.median(left) < 5)
     # A busy border is several colours: the nearest of a few is what a pixel is compared with.
     cv2.setRNGSeed(7)
     criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 20, 0.5)

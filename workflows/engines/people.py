@@ -40,7 +40,12 @@ def find_faces(small: Bytes) -> tuple[Box, ...]:
         min_neighbor_number=4,
     )  # fmt: skip
     boxes = [
-        (round(one["c"] / shrink), round(one["r"] / shrink), round(one["width"] / shrink), round(one["height"] / shrink))
+        (
+            round(one["c"] / shrink),
+            round(one["r"] / shrink),
+            round(one["width"] / shrink),
+            round(one["height"] / shrink),
+        )
         for one in found
     ]
     faces = [box for box in boxes if _has_skin(small, box)]
@@ -49,7 +54,9 @@ def find_faces(small: Bytes) -> tuple[Box, ...]:
 
 def _core(box: Box) -> tuple[slice, slice]:
     x, y, width, height = box
-    return slice(y + round(0.3 * height), y + round(0.85 * height)), slice(x + round(0.22 * width), x + round(0.78 * width))
+    return slice(y + round(0.3 * height), y + round(0.85 * height)), slice(
+        x + round(0.22 * width), x + round(0.78 * width)
+    )
 
 
 def _has_skin(small: Bytes, box: Box) -> bool:
@@ -82,7 +89,11 @@ def body_of(small: Bytes, box: Box) -> Bytes:
     reach -= 0.3 * np.clip(below - 3.6, 0, 4)
     prior = np.where(below > -0.15, np.clip(reach - away, -5, 0.8), -5.0)
     prior = np.maximum(prior, np.clip(6 * (1 - head), -5, 3))
-    sure = (head < 0.45) | ((away < 0.75) & (below > 0.75) & (below < 2.6)) | ((away < 0.22) & (below > -0.5) & (below < 1))
+    sure = (
+        (head < 0.45)
+        | ((away < 0.75) & (below > 0.75) & (below < 2.6))
+        | ((away < 0.22) & (below > -0.5) & (below < 1))
+    )
     never = (away > 4.5) | ((below < 0.1) & (head > 3.2)) | ((away > 2.2) & (below < 1.7))
     bins = colors_of(small)
     inside = 1 / (1 + np.exp(-prior))
@@ -139,7 +150,9 @@ def worn_by(small: Bytes, body: Bytes, box: Box) -> Bytes:
     core = small[_core(box)].reshape(-1, 3)
     hue, core_hue = _shade_free(small), _shade_free(core[None])[0]
     middle = np.median(core_hue, axis=0)
-    near = core_hue[np.linalg.norm(core_hue - middle, axis=1) < 2 * np.median(np.linalg.norm(core_hue - middle, axis=1))]
+    near = core_hue[
+        np.linalg.norm(core_hue - middle, axis=1) < 2 * np.median(np.linalg.norm(core_hue - middle, axis=1))
+    ]
     spread = np.cov(near.T) * 2.5 + np.eye(2) * 0.03**2
     unlike = np.einsum("hwi,ij,hwj->hw", hue - middle, np.linalg.inv(spread), hue - middle)
     light, face_light = lab(small)[..., 0], float(np.median(lab(core[None])[..., 0]))
@@ -149,7 +162,9 @@ def worn_by(small: Bytes, body: Bytes, box: Box) -> Bytes:
     bare = like_skin[chest].mean() if chest.any() else 0.0
     cloth = likelihood(bins, (chest & ~(like_skin & (bare < 0.5))).astype(np.float32))
     skin = likelihood(bins, ((oval < 0.7) & like_skin).astype(np.float32))
-    evidence = (0.5 if bare < 0.5 else 1.0) * np.clip(np.log((skin + 1e-5) / (cloth + 1e-5)), -4, 4) + np.clip(2 - 0.5 * unlike, -4, 2)
+    evidence = (0.5 if bare < 0.5 else 1.0) * np.clip(np.log((skin + 1e-5) / (cloth + 1e-5)), -4, 4) + np.clip(
+        2 - 0.5 * unlike, -4, 2
+    )
     evidence += np.where((away < 0.55) & (below < 0.3), 2.0, -0.5 if bare < 0.5 else -1.5)
     evidence[(light < 0.25 * face_light) | (light > face_light + 30)] -= 4
     crown = (head > 0.5) & (head < 1) & (below < -0.8) & ~like_skin & (body == 1)

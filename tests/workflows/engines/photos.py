@@ -4,15 +4,15 @@ Each is drawn in linear light as a camera would see it: a surface, the light ove
 folds and shadows, then the lens's blur, the sensor's noise and JPEG.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import cache
 
 import cv2
 import numpy as np
 
 from workflows.engines.garments import BAG, CAP, SCARF, T_SHIRT, TROUSERS, mirrored, rounded
-from workflows.engines.materials import Noise, make
+from workflows.engines.materials import make
 from workflows.engines.palette import linear, to_linear, to_srgb
 
 WIDTH, HEIGHT = 800, 600
@@ -25,26 +25,77 @@ def _ellipse(x, y, wide, high, start=0.0, stop=360.0):
 
 # Outlines in half pixels around the item's own middle, y down; the right half where only that is given.
 SWEATER = mirrored(
-    [(0, -250), (60, -262), (100, -270), (210, -230), (270, -100), (330, 180), (262, 204), (200, 0), (204, 250), (0, 256)]
+    [
+        (0, -250),
+        (60, -262),
+        (100, -270),
+        (210, -230),
+        (270, -100),
+        (330, 180),
+        (262, 204),
+        (200, 0),
+        (204, 250),
+        (0, 256),
+    ]
 )
 DRESS = mirrored(
-    [(0, -290), (40, -300), (52, -420), (72, -420), (86, -300), (120, -240), (90, -80), (160, 180), (210, 400), (0, 420)]
+    [
+        (0, -290),
+        (40, -300),
+        (52, -420),
+        (72, -420),
+        (86, -300),
+        (120, -240),
+        (90, -80),
+        (160, 180),
+        (210, 400),
+        (0, 420),
+    ]
 )
 CAMISOLE = mirrored([(0, -120), (60, -170), (66, -330), (78, -330), (86, -180), (140, -90), (150, 260), (0, 272)])
 SKIRT = mirrored([(0, -210), (120, -210), (150, -60), (240, 220), (0, 240)])
-SHOE = [(-170, -40), (-120, -110), (-80, -60), (-10, -30), (60, 10), (150, 36), (180, 70), (176, 100), (-168, 100), (-180, 30)]
+SHOE = [
+    (-170, -40),
+    (-120, -110),
+    (-80, -60),
+    (-10, -30),
+    (60, 10),
+    (150, 36),
+    (180, 70),
+    (176, 100),
+    (-168, 100),
+    (-180, 30),
+]
 BELT = [(-420, -26), (360, -26), (380, -44), (440, -44), (440, 44), (380, 44), (360, 26), (-420, 26), (-436, 0)]
 TOTE = mirrored([(0, -250), (70, -240), (100, -180), (110, -60), (170, -60), (180, 250), (0, 256)])
 TOTE_HOLE = mirrored([(0, -228), (56, -218), (80, -172), (88, -60), (0, -60)])
 HAT = [*_ellipse(0, 0, 240, 190)]
-GLASSES = mirrored([(0, -16), (30, -22), (60, -60), (170, -66), (196, -30), (186, 40), (120, 72), (54, 44), (30, 4), (0, 2)])
+GLASSES = mirrored(
+    [(0, -16), (30, -22), (60, -60), (170, -66), (196, -30), (186, 40), (120, 72), (54, 44), (30, 4), (0, 2)]
+)
 LENS = _ellipse(118, -2, 52, 46)
 NECKLACE = _ellipse(0, 0, 190, 230)
 
 # Worn: in half pixels from the chin's middle at a face of 100.
-WORN_TOP = mirrored([(0, 40), (60, 26), (150, 62), (172, 90), (345, 440), (340, 700), (280, 700), (290, 470), (200, 300), (205, 840), (0, 850)])
+WORN_TOP = mirrored(
+    [
+        (0, 40),
+        (60, 26),
+        (150, 62),
+        (172, 90),
+        (345, 440),
+        (340, 700),
+        (280, 700),
+        (290, 470),
+        (200, 300),
+        (205, 840),
+        (0, 850),
+    ]
+)
 WORN_TEE = mirrored([(0, 60), (66, 34), (150, 62), (180, 96), (292, 300), (216, 330), (190, 240), (200, 830), (0, 840)])
-WORN_DRESS = mirrored([(0, 130), (70, 60), (86, 30), (112, 34), (130, 150), (172, 250), (150, 500), (230, 900), (270, 1160), (0, 1180)])
+WORN_DRESS = mirrored(
+    [(0, 130), (70, 60), (86, 30), (112, 34), (130, 150), (172, 250), (150, 500), (230, 900), (270, 1160), (0, 1180)]
+)
 WORN_TROUSERS = mirrored([(0, 780), (190, 780), (214, 1000), (190, 1640), (60, 1644), (40, 1060), (0, 1000)])
 WORN_SKIRT = mirrored([(0, 780), (190, 780), (250, 1150), (0, 1160)])
 
@@ -281,7 +332,10 @@ def _draw(light, item, photo, rng):
     relief = thick * (1 - np.exp(-inward / (0.9 * thick)))
     relief += 5 * item.size * _smooth_noise(rng, shape, 60 * item.size) + 3 * _smooth_noise(rng, shape, 22)
     relief = cv2.GaussianBlur(relief.astype(np.float32), (0, 0), 1.4)
-    slope_x, slope_y = cv2.Sobel(relief, cv2.CV_32F, 1, 0, scale=0.125), cv2.Sobel(relief, cv2.CV_32F, 0, 1, scale=0.125)
+    slope_x, slope_y = (
+        cv2.Sobel(relief, cv2.CV_32F, 1, 0, scale=0.125),
+        cv2.Sobel(relief, cv2.CV_32F, 0, 1, scale=0.125),
+    )
     facing = (0.67 + 0.5 * slope_x + 0.55 * slope_y) / np.sqrt(1 + slope_x**2 + slope_y**2)
     lit = 0.35 + 0.65 * np.clip(facing, 0, 1.4) / 0.67
     mix = CLOTHS[item.cloth](u, v, rng)[..., None]

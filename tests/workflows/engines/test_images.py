@@ -76,7 +76,12 @@ def display_p3():
 def test_colours_of_a_wider_space_become_srgb():
     wide = np.full((40, 40, 3), (200, 100, 50), np.uint8)
     for mode, kind in (("RGB", "PNG"), ("RGBA", "PNG"), ("RGB", "TIFF"), ("RGB", "WEBP")):
-        data = encoded(Image.fromarray(wide).convert(mode), kind, icc_profile=display_p3(), **({"lossless": True} if kind == "WEBP" else {}))
+        data = encoded(
+            Image.fromarray(wide).convert(mode),
+            kind,
+            icc_profile=display_p3(),
+            **({"lossless": True} if kind == "WEBP" else {}),
+        )
         # By the matrix from Display P3 to sRGB in linear light.
         assert np.abs(read_photo(data)[0][20, 20].astype(int) - (214, 95, 34)).max() <= 3, (mode, kind)
 
