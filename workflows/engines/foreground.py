@@ -82,7 +82,7 @@ def _segment(small: Bytes, faces: tuple[Box, ...]) -> Bytes:
                     np.zeros((1, 65)), 3, cv2.GC_INIT_WITH_MASK)  # fmt: skip
     except cv2.error:  # too few pixels of one kind for its colour models
         return foreground.astype(np.uint8)
-    mask = np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
+    mask: Bytes = np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
     size = max(1, round(0.004 * max(mask.shape)))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * size + 1, 2 * size + 1))
     mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, kernel)
@@ -147,7 +147,7 @@ def _without_cast(mask: Bytes, like: Bytes, grain: Floats, *, most_grain: float,
 
 
 def _unlike_border(small: Bytes) -> tuple[Floats, bool]:
-    """Return how far each pixel's colour is from those of the border, in deviations of the nearest, and if it is plain."""
+    """Return how far each pixel's colour is from the border's, in deviations of the nearest, and if that is plain."""
     pixels = cv2.GaussianBlur(lab(small), (0, 0), 1.0)
     pixels = pixels * np.array([_SHADOW_WEIGHT, 1, 1], np.float32)
     height, width = pixels.shape[:2]

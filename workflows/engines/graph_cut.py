@@ -11,13 +11,15 @@ _MOST = 8.0  # nats that a pixel's own evidence may say
 
 def colors_of(small: Bytes) -> Floats:
     """Return each pixel's bin of L*a*b* colour, shape (h, w)."""
-    bins = np.clip((lab(small) + [0, 96, 96]) * [_BINS / 100.01, _BINS / 192, _BINS / 192], 0, _BINS - 1)
+    bins = np.clip((lab(small) + np.array([0, 96, 96])) * [_BINS / 100.01, _BINS / 192, _BINS / 192], 0, _BINS - 1)
     return np.asarray(bins.astype(np.int32) @ np.array([_BINS * _BINS, _BINS, 1], np.int32))
 
 
 def likelihood(bins: Floats, weights: Floats) -> Floats:
     """Return how likely each pixel's colour is among those of the weighted pixels, shape (h, w): a histogram's say."""
-    counts = np.bincount(bins.ravel(), weights.ravel(), _BINS**3).astype(np.float32).reshape(_BINS, _BINS, _BINS)
+    counts: Floats = (
+        np.bincount(bins.ravel(), weights.ravel(), _BINS**3).astype(np.float32).reshape(_BINS, _BINS, _BINS)
+    )
     for axis in range(3):
         moved = np.ascontiguousarray(np.moveaxis(counts, axis, 0)).reshape(_BINS, -1)
         smooth = cv2.GaussianBlur(moved, (1, 5), 0, sigmaY=0.8, borderType=cv2.BORDER_REPLICATE)

@@ -95,7 +95,7 @@ Window = tuple[slice, slice]
 
 
 def _edges(field: Bytes, reach: int, halo: int) -> Iterator[tuple[Window, Window, Window]]:
-    """Yield the tiles of a field that are not uniform up to `reach`: the tile, it with its halo, and where it is there."""
+    """Yield the tiles of a field that are not uniform up to `reach`: tile, tile with halo, and the one in the other."""
     height, width = field.shape
     for top in range(0, height, _TILE):
         for left in range(0, width, _TILE):

@@ -87,7 +87,7 @@ def body_of(small: Bytes, box: Box) -> Bytes:
     # The shoulders slope from the neck to about three faces' width; below them arms, skirts and what hands hold.
     reach = np.clip(0.5 + 1.1 * (below + 0.15), 0, 1.5) + 0.55 * np.clip(below - 1, 0, 1.8)
     reach -= 0.3 * np.clip(below - 3.6, 0, 4)
-    prior = np.where(below > -0.15, np.clip(reach - away, -5, 0.8), -5.0)
+    prior: Floats = np.where(below > -0.15, np.clip(reach - away, -5, 0.8), -5.0)
     prior = np.maximum(prior, np.clip(6 * (1 - head), -5, 3))
     sure = (
         (head < 0.45)
@@ -96,7 +96,7 @@ def body_of(small: Bytes, box: Box) -> Bytes:
     )
     never = (away > 4.5) | ((below < 0.1) & (head > 3.2)) | ((away > 2.2) & (below < 1.7))
     bins = colors_of(small)
-    inside = 1 / (1 + np.exp(-prior))
+    inside: Floats = 1 / (1 + np.exp(-prior))
     windows = _windows(small.shape)
     for _ in range(3):
         mine = np.where(sure, 1.0, np.where(never, 0, inside)).astype(np.float32)
@@ -111,7 +111,7 @@ def body_of(small: Bytes, box: Box) -> Bytes:
 
 
 def _windows(shape: tuple[int, ...]) -> list[Floats]:
-    """Return soft parts of the photo, shape (h, w) each, that add up to 1: colours mean one thing here, another there."""
+    """Return soft parts of the photo, shape (h, w), that add up to 1: a colour means one thing here, another there."""
     height, width = shape[:2]
     x, y = np.linspace(0, 1, width, dtype=np.float32), np.linspace(0, 1, height, dtype=np.float32)
     parts = [
@@ -131,7 +131,7 @@ def without_holes(mask: Bytes, radius: float) -> Bytes:
     count, labels = cv2.connectedComponents(1 - closed, connectivity=4)
     depth = cv2.distanceTransform(1 - closed, cv2.DIST_L2, 3)
     deepest = np.zeros(count, np.float32)
-    np.maximum.at(deepest, labels.ravel(), depth.ravel())
+    np.maximum.at(deepest, labels.astype(np.intp).ravel(), depth.ravel())
     deepest[0] = np.inf  # what is no hole
     filled: Bytes = mask | (deepest <= radius)[labels[:-1]].astype(np.uint8)
     return filled
@@ -175,17 +175,17 @@ def worn_by(small: Bytes, body: Bytes, box: Box) -> Bytes:
         hair_says = np.clip(np.log((hair + 1e-5) / (cloth + 1e-5)), -4, 4) + zone
         evidence = np.maximum(evidence, np.where(head < 2.5, hair_says, -4))
     evidence = np.where(oval < 0.8, _SURE, np.where(body == 1, evidence, -0.2))
-    bare_parts = cut(small, evidence) & body
+    bare_parts: Bytes = cut(small, evidence) & body
     count, labels = cv2.connectedComponents(bare_parts, connectivity=8)
     faces = set(np.unique(labels[(oval < 0.8) & (bare_parts == 1)]))
     outside = cv2.dilate(1 - body, np.ones((5, 5), np.uint8)) == 1
     for part in range(1, count):
         inside = labels == part
-        # Hands, arms and legs end at the body's outline; what lies within cloth and has but about their colour is cloth.
+        # Hands, arms and legs end at the body's outline; what lies within cloth and is only about their colour is not.
         limit = 3.0 if (inside & outside).any() else 1.2
         if part not in faces and (np.median(unlike[inside]) > limit or inside.sum() < 0.02 * box[2] ** 2):
             bare_parts[inside] = 0
-    left = without_holes(body & (1 - bare_parts), 0.06 * box[2])
+    left: Bytes = without_holes(body & (1 - bare_parts), 0.06 * box[2])
     # Along a bare arm its outline stays behind, mixed as it is with the background.
     kernel = np.ones((5, 5), np.uint8)
     threads = left & (1 - cv2.morphologyEx(left, cv2.MORPH_OPEN, kernel))

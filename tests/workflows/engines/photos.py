@@ -263,13 +263,14 @@ def _fill(shape, points):
     return mask.astype(np.float32) / 255
 
 
-_HEAD = [(154, 75), (165, 45), (190, 25), (230, 14), (265, 22), (290, 45), (300, 80), (292, 108), (277, 130), (271, 152),
-         (260, 176), (240, 191), (218, 191), (196, 176), (184, 150), (177, 130), (160, 112)]  # fmt: skip
+_HEAD = [(154, 75), (165, 45), (190, 25), (230, 14), (265, 22), (290, 45), (300, 80), (292, 108), (277, 130),
+         (271, 152), (260, 176), (240, 191), (218, 191), (196, 176), (184, 150), (177, 130), (160, 112)]  # fmt: skip
 _MIDDLE, _CHIN = 224, 188
 # In widths of the face from the chin's middle, and half the limb's width at both ends.
 _LIMBS = {
     "neck": [((0, -0.4), (0, 0.45), 0.3, 0.36)],
-    "arms": [((s * 1.15, 0.75), (s * 1.6, 2.3), 0.26, 0.2) for s in (-1, 1)] + [((s * 1.6, 2.3), (s * 1.5, 3.6), 0.2, 0.14) for s in (-1, 1)],
+    "arms": [((s * 1.15, 0.75), (s * 1.6, 2.3), 0.26, 0.2) for s in (-1, 1)]
+    + [((s * 1.6, 2.3), (s * 1.5, 3.6), 0.2, 0.14) for s in (-1, 1)],
     "hands": [((s * 1.5, 3.6), (s * 1.46, 4.05), 0.15, 0.17) for s in (-1, 1)],
     "legs": [((s * 0.5, 4.4), (s * 0.45, 8.2), 0.42, 0.2) for s in (-1, 1)],
 }  # fmt: skip
@@ -458,7 +459,8 @@ PHOTOS: dict[str, Photo] = {
         (Item("camisole", "#7d2436", 300, 420, 1.0, 4, shine=0.25),), color="#edcfc8", fall=0.35, size=_TALL
     ),
     "sunglasses and a hat on sand": Photo(
-        (Item("hat", "#7b5b3a", 260, 280, 0.9, cloth="knit", second="#8d6c49"), Item("glasses", "#17181a", 620, 420, 0.7, -12)),
+        (Item("hat", "#7b5b3a", 260, 280, 0.9, cloth="knit", second="#8d6c49"),
+         Item("glasses", "#17181a", 620, 420, 0.7, -12)),
         surface="plaster",
         color="#e3c79b",
         hard=True,
@@ -509,7 +511,8 @@ PHOTOS: dict[str, Photo] = {
         quality=70,
     ),
     "crushed by JPEG": Photo(
-        (Item("t-shirt", "#d98a2b", 250, 300, 0.6, cloth="blocks", second="#274060"), Item("trousers", "#7d8a8f", 600, 300, 0.55)),
+        (Item("t-shirt", "#d98a2b", 250, 300, 0.6, cloth="blocks", second="#274060"),
+         Item("trousers", "#7d8a8f", 600, 300, 0.55)),
         color="#e4e6e8",
         quality=35,
         noise=2,
@@ -533,7 +536,8 @@ PHOTOS: dict[str, Photo] = {
         figure=Figure(300, 170, bare=("arms", "hands", "legs"), flipped=True),
     ),
     "woman in a beige sweater": Photo(
-        (Item("worn trousers", "#22242a", 300, 170, 0.35), Item("worn top", "#cdb193", 300, 170, 0.35, cloth="knit", second="#bb9d7d")),
+        (Item("worn trousers", "#22242a", 300, 170, 0.35),
+         Item("worn top", "#cdb193", 300, 170, 0.35, cloth="knit", second="#bb9d7d")),
         color="#c9d2d6",
         size=_TALL,
         figure=Figure(300, 170),
