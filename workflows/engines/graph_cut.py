@@ -16,7 +16,7 @@ def colors_of(small: Bytes) -> Floats:
 
 
 def likelihood(bins: Floats, weights: Floats) -> Floats:
-    """Return how likely each pixel's colour is among those of the weighted pixels, shape (h, w): a histogram's say."""
+    """Return how likely each bin of colour is among those of the weighted pixels, shape (n,): a smooth histogram."""
     counts: Floats = (
         np.bincount(bins.ravel(), weights.ravel(), _BINS**3).astype(np.float32).reshape(_BINS, _BINS, _BINS)
     )
@@ -24,7 +24,7 @@ def likelihood(bins: Floats, weights: Floats) -> Floats:
         moved = np.ascontiguousarray(np.moveaxis(counts, axis, 0)).reshape(_BINS, -1)
         smooth = cv2.GaussianBlur(moved, (1, 5), 0, sigmaY=0.8, borderType=cv2.BORDER_REPLICATE)
         counts = np.moveaxis(smooth.reshape(_BINS, _BINS, _BINS), 0, axis)
-    return np.asarray(counts.reshape(-1)[bins] / max(float(counts.sum()), 1e-6))
+    return counts.reshape(-1) / max(float(counts.sum()), 1e-6)
 
 
 def cut(small: Bytes, evidence: Floats, *, smoothness: float = 7.0) -> Bytes:

@@ -103,7 +103,7 @@ def body_of(small: Bytes, box: Box) -> Bytes:
         evidence = 0.6 * prior
         for window in windows:
             ratio = (likelihood(bins, window * mine) + 1e-5) / (likelihood(bins, window * (1 - mine)) + 1e-5)
-            evidence += window * np.clip(np.log(ratio), -4, 4)
+            evidence += window * np.clip(np.log(ratio), -4, 4)[bins]
         evidence = np.where(sure, _SURE, np.where(never, -_SURE, evidence))
         mask = cut(small, evidence)
         inside = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 2) * 0.9 + 0.05
@@ -162,7 +162,7 @@ def worn_by(small: Bytes, body: Bytes, box: Box) -> Bytes:
     bare = like_skin[chest].mean() if chest.any() else 0.0
     cloth = likelihood(bins, (chest & ~(like_skin & (bare < 0.5))).astype(np.float32))
     skin = likelihood(bins, ((oval < 0.7) & like_skin).astype(np.float32))
-    evidence = (0.5 if bare < 0.5 else 1.0) * np.clip(np.log((skin + 1e-5) / (cloth + 1e-5)), -4, 4) + np.clip(
+    evidence = (0.5 if bare < 0.5 else 1.0) * np.clip(np.log((skin + 1e-5) / (cloth + 1e-5)), -4, 4)[bins] + np.clip(
         2 - 0.5 * unlike, -4, 2
     )
     evidence += np.where((away < 0.55) & (below < 0.3), 2.0, -0.5 if bare < 0.5 else -1.5)
@@ -172,7 +172,7 @@ def worn_by(small: Bytes, body: Bytes, box: Box) -> Bytes:
     if len(tones) > 0.02 * box[2] ** 2 and _is_hair(np.median(tones, axis=0)):
         hair = likelihood(bins, crown.astype(np.float32))
         zone = np.clip(5 * (1.15 - head), -5, 2) + np.where(below > 0.3, -1.5, 0)
-        hair_says = np.clip(np.log((hair + 1e-5) / (cloth + 1e-5)), -4, 4) + zone
+        hair_says = np.clip(np.log((hair + 1e-5) / (cloth + 1e-5)), -4, 4)[bins] + zone
         evidence = np.maximum(evidence, np.where(head < 2.5, hair_says, -4))
     evidence = np.where(oval < 0.8, _SURE, np.where(body == 1, evidence, -0.2))
     bare_parts: Bytes = cut(small, evidence) & body
