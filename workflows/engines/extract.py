@@ -13,7 +13,7 @@ from PIL import ImageColor
 from workflows.engines import palette, words
 from workflows.engines.base import EngineError, Picture, Result
 from workflows.engines.colors import SHOP_COLORS, parse_color
-from workflows.engines.foreground import alpha_of
+from workflows.engines.foreground import look
 from workflows.engines.images import read_photo
 from workflows.engines.palette import Bytes, Floats
 
@@ -51,7 +51,7 @@ def extract(photo: bytes, spec: Mapping[str, Any], *, checkpoint: Callable[[], N
     context = spec.get("extraction_context") or {}
     most = min(context.get("max_items") or _MOST_ITEMS, _MOST_ITEMS)
     checkpoint()
-    alpha = alpha_of(pixels, given)
+    alpha = look(pixels, given).alpha.astype(np.float32) / 255
     checkpoint()
     items = _items(pixels, alpha)
     if not items:
