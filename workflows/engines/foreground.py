@@ -4,6 +4,8 @@ A model of the border's colours says where the background surely is; GrabCut (Ro
 the line at reduced size; the colours on its two sides say how much of each pixel along it is foreground.
 """
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
@@ -149,3 +151,15 @@ def _color_nearby(guide: Floats, where: Bytes, radius: int) -> tuple[Floats, Byt
     share = cv2.blur(where.astype(np.float32), side)
     total = cv2.blur(guide * where[..., None], side)
     return total / np.maximum(share, 1e-4)[..., None], share > 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class Foreground:
+    """What of a photo is items: `alpha`, 0 to 255, shape (h, w); and the faces of who wears them, (x, y, w, h)."""
+
+    alpha: Bytes
+    faces: tuple[tuple[int, int, int, int], ...] = ()
+
+
+def look(photo: Bytes, given: Bytes | None = None) -> Foreground:
+    return Foreground(np.rint(alpha_of(photo, given) * 255).astype(np.uint8))

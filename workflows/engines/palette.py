@@ -1,12 +1,15 @@
 """Colours as numbers: their spaces, and the main ones of an image."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ImageColor
+
+from workflows.engines.colors import SHOP_COLORS, parse_color
 
 # float32 and uint8; not said to the type checker, which takes a sum of float32 arrays for float64 too often.
 Floats = NDArray[Any]
@@ -62,3 +65,18 @@ def main_colors(pixels: Bytes, *, count: int = 6) -> list[tuple[str, float]]:
         if (nearest == k).any()
     ]
     return [(color, round(share, 3)) for color, share in sorted(shares, key=lambda one: -one[1]) if share >= 0.01]
+
+
+def color_name(color: str) -> str:
+    """Return what a shop would call #rrggbb: the nearest name in L*a*b*."""
+    names, labs = _named()
+    return names[int(np.linalg.norm(labs - lab(np.array([[ImageColor.getrgb(color)]], np.uint8))[0], axis=1).argmin())]
+
+
+@cache
+def _named() -> tuple[list[str], Floats]:
+    plain = ("black", "white", "gray", "silver", "red", "navy", "blue", "green", "olive", "yellow", "orange", "purple",
+             "pink", "brown", "tan", "beige", "teal", "skyblue", "khaki", "ivory")  # fmt: skip
+    names = [*SHOP_COLORS, *plain]
+    rgb = [ImageColor.getrgb(parse_color(name)) for name in names]
+    return names, lab(np.array([rgb], np.uint8))[0]

@@ -1,0 +1,173 @@
+"""What an item is, guessed from its outline, and from where it is worn. There are no learned weights in it.
+
+Each rule says what an outline of its category looks like in the figures of `shapes`, and fits an item by its worst
+figure: 1 where all lie well within, 0 where one lies far outside. A photo that shows a face says besides how far below
+it each category is worn; an outfit that was parted says which part is above. The score of a guess grows with how well
+its rule fits and with the distance to the next category; it is a guess, and `other` where no rule fits.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from workflows.engines.cutouts import Box
+from workflows.engines.shapes import Shape
+
+CATEGORIES = ("top", "bottom", "dress", "outerwear", "footwear", "headwear", "bag", "accessory", "other")
+Range = tuple[float, float, float]  # the least and the most that fit fully, and how far outside fits not at all
+
+_ANY = 99.0
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A kind of thing, its category, and the figures of `Shape` that it has."""
+
+    kind: str
+    category: str
+    figures: Mapping[str, Range]
+
+
+RULES = (
+    # Sleeves stand out from a trunk that is hardly longer than wide.
+    Rule("short sleeves", "top", {"symmetry": (0.8, 1, 0.2), "wing": (1.2, 2.2, 0.15), "slimness": (0.8, 1.72, 0.25),
+                                  "legs": (0, 0.08, 0.08), "aspect": (0.6, 1.35, 0.2), "flare": (0.7, 1.25, 0.2),
+                                  "hole": (0, 0.03, 0.05), "lean": (0.7, 1, 0.3)}),
+    Rule("long sleeves", "top", {"symmetry": (0.75, 1, 0.2), "arms": (0.25, 0.8, 0.15), "slimness": (0.9, 1.6, 0.25),
+                                 "legs": (0, 0.08, 0.08), "wing": (1.15, 3.5, 0.2), "hole": (0, 0.03, 0.05)}),
+    Rule("sleeves held out", "top", {"symmetry": (0.75, 1, 0.2), "wing": (1.7, 3.5, 0.3), "slimness": (0.9, 1.7, 0.25),
+                                     "legs": (0, 0.08, 0.08), "aspect": (0.4, 1.1, 0.15), "hole": (0, 0.03, 0.05)}),
+    Rule("straps", "top", {"symmetry": (0.8, 1, 0.2), "straps": (0.12, 0.4, 0.06), "slimness": (1.05, 1.65, 0.2),
+                           "legs": (0, 0.06, 0.06), "hole": (0, 0.03, 0.05), "base": (0.85, 1, 0.15),
+                           "widest_at": (0.4, 1, 0.2), "wing": (0.8, 1.15, 0.15)}),
+    # Two legs; shorts are hardly longer than wide, and have no sleeves.
+    Rule("trousers", "bottom", {"legs": (0.25, 0.85, 0.15), "aspect": (1.5, 4, 0.4), "symmetry": (0.7, 1, 0.2),
+                                "top_flat": (0.6, 1.1, 0.2), "arms": (0, 0.1, 0.1), "hole": (0, 0.03, 0.05)}),
+    Rule("shorts", "bottom", {"legs": (0.15, 0.65, 0.1), "aspect": (0.55, 1.6, 0.2), "symmetry": (0.8, 1, 0.2),
+                              "top_width": (0.55, 1, 0.1), "base": (0.85, 1, 0.2), "top_flat": (0.6, 1.1, 0.15),
+                              "straps": (0, 0.06, 0.06), "hole": (0, 0.03, 0.05), "solidity": (0.86, 1, 0.1)}),
+    # From a straight waistband to the widest part at the hem.
+    Rule("skirt", "bottom", {"symmetry": (0.85, 1, 0.15), "solidity": (0.93, 1, 0.06), "aspect": (0.55, 1.9, 0.25),
+                             "base": (0.8, 1, 0.15), "top_flat": (0.62, 1.1, 0.12), "top_width": (0.4, 0.85, 0.12),
+                             "legs": (0, 0.05, 0.05), "straps": (0, 0.05, 0.05), "hole": (0, 0.02, 0.03),
+                             "widest_at": (0.75, 1, 0.15), "flare": (1.05, 2.5, 0.1)}),
+    # Long, with a waist, and wide below it.
+    Rule("dress", "dress", {"symmetry": (0.75, 1, 0.2), "aspect": (1.05, 3, 0.2), "slimness": (1.55, 3.4, 0.25),
+                            "waist": (0.4, 0.88, 0.1), "flare": (1.4, 4, 0.25), "legs": (0, 0.05, 0.08),
+                            "top_width": (0.25, 0.75, 0.15), "hole": (0, 0.03, 0.05), "base": (0.65, 1, 0.2)}),
+    Rule("straight dress", "dress", {"symmetry": (0.8, 1, 0.2), "slimness": (1.95, 3.4, 0.3), "legs": (0, 0.05, 0.08),
+                                     "wing": (0.85, 1.25, 0.15), "top_width": (0.25, 0.72, 0.12),
+                                     "flare": (1.05, 1.6, 0.15), "hole": (0, 0.03, 0.05), "aspect": (1.5, 3, 0.3)}),
+    # Long sleeves on a long, straight trunk.
+    Rule("coat", "outerwear", {"symmetry": (0.75, 1, 0.2), "slimness": (1.75, 3.2, 0.25), "wing": (1.25, 2.4, 0.15),
+                               "flare": (0.8, 1.25, 0.2), "legs": (0, 0.1, 0.1), "aspect": (0.95, 2.2, 0.2),
+                               "hole": (0, 0.03, 0.05), "waist": (0.8, 1.05, 0.12)}),
+    # Low at the toe, high at the heel, flat below.
+    Rule("shoe", "footwear", {"symmetry": (0.3, 0.72, 0.12), "aspect": (0.25, 0.62, 0.12), "lean": (0.2, 0.72, 0.15),
+                              "solidity": (0.78, 1, 0.1), "base": (0.72, 1, 0.15), "top_flat": (0, 0.6, 0.3),
+                              "hole": (0, 0.06, 0.05), "crown": (0.2, 0.56, 0.1)}),
+    Rule("boot", "footwear", {"symmetry": (0.3, 0.78, 0.1), "aspect": (0.75, 2.2, 0.2), "lean": (0.1, 0.55, 0.15),
+                              "crown": (0.3, 0.72, 0.12), "base": (0.8, 1, 0.15), "widest_at": (0.72, 1, 0.15),
+                              "hole": (0, 0.05, 0.05), "top_flat": (0.55, 1.2, 0.2)}),
+    Rule("pair from above", "footwear", {"symmetry": (0.85, 1, 0.15), "aspect": (0.9, 1.7, 0.25),
+                                         "top_flat": (0, 0.72, 0.15), "hole": (0, 0.03, 0.05),
+                                         "legs": (0.05, 0.5, 0.04), "straps": (0.05, 0.5, 0.04)}),
+    Rule("sole", "footwear", {"symmetry": (0.75, 1, 0.15), "aspect": (1.9, 3.3, 0.4), "top_flat": (0, 0.62, 0.12),
+                              "base": (0.2, 0.8, 0.15), "solidity": (0.9, 1, 0.06), "legs": (0, 0.05, 0.05)}),
+    # A dome, with a peak to one side, a flat rim, or a brim all round.
+    Rule("cap", "headwear", {"symmetry": (0.6, 0.86, 0.1), "aspect": (0.4, 0.85, 0.1), "top_flat": (0.2, 0.62, 0.15),
+                             "solidity": (0.86, 1, 0.08), "crown": (0.45, 0.75, 0.08), "neck": (1.2, 5, 0.3),
+                             "widest_at": (0.7, 1, 0.15), "hole": (0, 0.03, 0.05)}),
+    Rule("beanie", "headwear", {"symmetry": (0.88, 1, 0.1), "aspect": (0.6, 1.35, 0.15), "top_flat": (0.15, 0.58, 0.1),
+                                "solidity": (0.94, 1, 0.05), "base": (0.85, 1, 0.12), "widest_at": (0.6, 1, 0.15),
+                                "hole": (0, 0.02, 0.03), "legs": (0, 0.05, 0.05), "crown": (0.55, 1, 0.1)}),
+    Rule("hat", "headwear", {"symmetry": (0.82, 1, 0.12), "aspect": (0.25, 0.75, 0.1), "crown": (0.3, 0.68, 0.1),
+                             "widest_at": (0.65, 0.95, 0.12), "solidity": (0.65, 0.92, 0.08), "arms": (0, 0.08, 0.1),
+                             "hole": (0, 0.03, 0.05), "legs": (0, 0.08, 0.1), "base": (0.3, 0.85, 0.15)}),
+    # A handle that one sees through, above a body that stands; else a box without a neck or a waist.
+    Rule("bag with a handle", "bag", {"symmetry": (0.7, 1, 0.2), "hole": (0.04, 0.5, 0.03), "holes": (1, 2, 1),
+                                      "hole_at": (0.05, 0.48, 0.12), "base": (0.7, 1, 0.2), "aspect": (0.5, 2.2, 0.3),
+                                      "top_width": (0.05, 0.75, 0.2)}),
+    Rule("clutch", "bag", {"symmetry": (0.88, 1, 0.12), "extent": (0.86, 1, 0.08), "aspect": (0.45, 1.1, 0.2),
+                           "top_flat": (0.8, 1.1, 0.2), "base": (0.75, 1, 0.2), "flare": (0.85, 1.1, 0.12),
+                           "hole": (0, 0.03, 0.05), "wing": (0.9, 1.1, 0.1), "legs": (0, 0.03, 0.05)}),
+    # A band, straight or closed to a ring; two lenses and the bridge between them.
+    Rule("band", "accessory", {"elongation": (3.4, _ANY, 0.6), "legs": (0, 0.15, 0.15), "wing": (0.6, 1.2, 0.2)}),
+    Rule("strip", "accessory", {"elongation": (5.5, _ANY, 1)}),
+    Rule("ring", "accessory", {"hole": (0.45, 1, 0.12), "hole_at": (0.35, 0.65, 0.12)}),
+    Rule("glasses", "accessory", {"symmetry": (0.85, 1, 0.12), "aspect": (0.22, 0.55, 0.1), "neck": (0, 0.55, 0.15),
+                                  "solidity": (0.6, 0.93, 0.08)}),
+)  # fmt: skip
+
+# Where each category is worn, as its upper and its lower end, in heights of the face below the face's upper end.
+_WORN: Mapping[str, tuple[Range, Range]] = {
+    "headwear": ((-1.5, 0.2, 0.4), (-0.4, 0.9, 0.5)),
+    "top": ((0.6, 2.6, 0.6), (2.0, 6.2, 1.0)),
+    "outerwear": ((0.6, 2.4, 0.5), (3.5, 9.0, 0.8)),
+    "dress": ((0.6, 2.6, 0.5), (5.5, 11.0, 1.0)),
+    "bottom": ((2.6, 6.5, 0.8), (5.0, 11.5, 1.0)),
+    "footwear": ((6.0, 12.0, 1.0), (7.5, 13.0, 1.0)),
+    "bag": ((1.5, 7.0, 1.0), (3.0, 9.0, 1.0)),
+    "accessory": ((0.2, 5.0, 0.5), (0.5, 5.5, 0.5)),
+    "other": ((-_ANY, _ANY, 1), (-_ANY, _ANY, 1)),
+}
+# What a worn garment's outline says is little: arms hide it, and hair.
+_WORN_PRIOR: Mapping[str, float] = {
+    "top": 0.5, "bottom": 0.45, "dress": 0.25, "outerwear": 0.2, "footwear": 0.4, "headwear": 0.45, "accessory": 0.15,
+}  # fmt: skip
+# Of an outfit that was parted: what the uppermost part may be, those below, and the lowest of three or more.
+_UPPER, _LOWER = ("top", "outerwear", "dress", "headwear"), ("bottom", "footwear")
+_LEAST = 0.3  # a fit below it says nothing
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A category, and how sure it is, 0 to 1."""
+
+    category: str
+    score: float
+
+
+def guess(shape: Shape, box: Box, *, faces: Sequence[Box] = (), part: int = 0, parts: int = 1) -> Guess:
+    """Say what an item is.
+
+    `box` is where it lies, `faces` where faces do, both in pixels of the photo. It is `part`, from the top down, of the
+    `parts` that an outfit came as.
+    """
+    fits = dict.fromkeys(CATEGORIES, 0.0)
+    for rule in RULES:
+        fits[rule.category] = max(fits[rule.category], _fit(shape, rule))
+    if (face := _face(box, faces)) is not None:
+        fits = {category: _worn(box, face, category) * (0.5 * fit + _WORN_PRIOR.get(category, 0))
+                for category, fit in fits.items()}  # fmt: skip
+    elif parts > 1:
+        allowed = _UPPER if part == 0 else _LOWER
+        fits = {category: 0.4 * (category == allowed[0 if part < 2 else 1]) + 0.6 * fit if category in allowed else 0
+                for category, fit in fits.items()}  # fmt: skip
+    fits["other"] = _LEAST
+    ranked = sorted(CATEGORIES, key=lambda category: -fits[category])
+    best, second = fits[ranked[0]], fits[ranked[1]]
+    return Guess(ranked[0], round(0.5 * best + 0.5 * (best - second) if ranked[0] != "other" else 0.2, 2))
+
+
+def _fit(shape: Shape, rule: Rule) -> float:
+    return min(_within(getattr(shape, figure), wanted) for figure, wanted in rule.figures.items())
+
+
+def _within(value: float, wanted: Range) -> float:
+    least, most, slack = wanted
+    outside = max(least - value, value - most, 0)
+    return max(0.0, 1 - outside / slack)
+
+
+def _face(box: Box, faces: Sequence[Box]) -> Box | None:
+    """Return the face of who wears what is in the box: the nearest sideways, of those that are not too far away."""
+    middle = box[0] + box[2] / 2
+    away = {face: abs(face[0] + face[2] / 2 - middle) / face[3] for face in faces}
+    nearest = min(away, key=lambda face: away[face], default=None)
+    return nearest if nearest is not None and away[nearest] < 3.5 else None
+
+
+def _worn(box: Box, face: Box, category: str) -> float:
+    upper, lower = ((y - face[1]) / face[3] for y in (box[1], box[1] + box[3]))
+    at_top, at_bottom = _WORN[category]
+    return min(_within(upper, at_top), _within(lower, at_bottom))
