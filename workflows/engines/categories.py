@@ -156,7 +156,7 @@ def _fit(shape: Shape, rule: Rule) -> float:
 def _within(value: float, wanted: Range) -> float:
     least, most, slack = wanted
     outside = max(least - value, value - most, 0)
-    return max(0.0, 1 - outside / slack)
+    return max(0.0, 1 - float(outside) / slack)
 
 
 def _face(box: Box, faces: Sequence[Box]) -> Box | None:

@@ -60,7 +60,7 @@ def wishes(context: Mapping[str, Any]) -> Wishes:
     }
     return Wishes(
         colors=tuple(first(dict.fromkeys((*SHOP_COLORS, *ImageColor.colormap), ()))),
-        garments=garments,
+        garments={word: _CATEGORY_OF[word] for word in garments if word in _CATEGORY_OF},
         materials=tuple(first(MATERIALS)),
     )
 

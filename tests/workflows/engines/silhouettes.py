@@ -104,8 +104,8 @@ def skirt(rng: Rng) -> Drawing:
 
 
 def dress(rng: Rng) -> Drawing:
-    waist, bust, length, hem = rng.uniform(1.6, 1.9), rng.uniform(2.1, 2.4), rng.uniform(8.5, 12),
-            rng.uniform(2.8, 4.5)
+    waist, bust, length = rng.uniform(1.6, 1.9), rng.uniform(2.1, 2.4), rng.uniform(8.5, 12)
+    hem = rng.uniform(2.8, 4.5)
     sleeve = rng.choice([0.0, 0.0, 1.0, 1.4])
     arm = [(2.0 + sleeve, 1.4), (1.7 + sleeve, 2.3)] if sleeve else [(1.6, 1.2)]
     half = [
@@ -146,8 +146,7 @@ def shoe_pair(rng: Rng) -> Drawing:
     if rng.random() < 0.5:
         long, gap = rng.uniform(2.7, 3.4), rng.uniform(0.5, 0.62)
         return (
-            Drawing().fill(ellipse(-gap, 0, 0.62, long / 2)).fill(ellipse(gap, rng.uniform(-0.1, 0.1),
-                    0.62, long / 2))
+            Drawing().fill(ellipse(-gap, 0, 0.62, long / 2)).fill(ellipse(gap, rng.uniform(-0.1, 0.1), 0.62, long / 2))
         )
     other = _shoe(rng)
     return Drawing().fill(other).fill([(x + 0.7, y - 0.35) for x, y in other])
