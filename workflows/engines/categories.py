@@ -1,11 +1,12 @@
 """What an item is, guessed from its outline, and from where it is worn. There are no learned weights in it.
 
-Each rule says what an outline of its category looks like in the figures of `shapes`, and fits an item by its worst
-figure: 1 where all lie well within, 0 where one lies far outside. A photo that shows a face says besides how far below
+Each rule says what an outline of its category looks like in the figures of `shapes`, and fits an item the better the
+nearer all of them lie to their ranges: 1 within, and less the more slacks they are away. A photo that shows a face says besides how far below
 it each category is worn; an outfit that was parted says which part is above. The score of a guess grows with how well
 its rule fits and with the distance to the next category; it is a guess, and `other` where no rule fits.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from workflows.engines.cutouts import Box
 from workflows.engines.shapes import Shape
 
 CATEGORIES = ("top", "bottom", "dress", "outerwear", "footwear", "headwear", "bag", "accessory", "other")
-Range = tuple[float, float, float]  # the least and the most that fit fully, and how far outside fits not at all
+Range = tuple[float, float, float]  # the least and the most that fit, and the slack: one outside is much
 
 _ANY = 99.0
 
@@ -28,74 +29,87 @@ class Rule:
 
 
 RULES = (
-    # Sleeves stand out from a trunk that is hardly longer than wide.
-    Rule("short sleeves", "top", {"symmetry": (0.8, 1, 0.2), "wing": (1.2, 2.2, 0.15), "slimness": (0.8, 1.72, 0.25),
-                                  "legs": (0, 0.08, 0.08), "aspect": (0.6, 1.35, 0.2), "flare": (0.7, 1.25, 0.2),
-                                  "hole": (0, 0.03, 0.05), "lean": (0.7, 1, 0.3)}),
-    Rule("long sleeves", "top", {"symmetry": (0.75, 1, 0.2), "arms": (0.25, 0.8, 0.15), "slimness": (0.9, 1.6, 0.25),
-                                 "legs": (0, 0.08, 0.08), "wing": (1.15, 3.5, 0.2), "hole": (0, 0.03, 0.05)}),
+    # Sleeves stand out from the upper part of a trunk that is hardly longer than wide.
+    Rule("short sleeves", "top", {"symmetry": (0.8, 1, 0.2), "wing": (1.2, 2.2, 0.15), "slimness": (0.8, 1.9, 0.3),
+                                  "legs": (0, 0.08, 0.08), "aspect": (0.6, 1.35, 0.2), "flare": (0.7, 1.25, 0.3),
+                                  "hole": (0, 0.03, 0.05), "reach": (0.12, 0.46, 0.1), "solidity": (0.6, 0.94, 0.05),
+                                  "widest_at": (0.1, 0.42, 0.12)}),
+    Rule("long sleeves", "top", {"symmetry": (0.75, 1, 0.2), "slimness": (0.9, 1.6, 0.15), "legs": (0, 0.08, 0.08),
+                                 "wing": (1.2, 3.5, 0.2), "hole": (0, 0.03, 0.05), "reach": (0.5, 1, 0.15),
+                                 "solidity": (0.6, 0.95, 0.05), "top_width": (0.1, 0.6, 0.15)}),
     Rule("sleeves held out", "top", {"symmetry": (0.75, 1, 0.2), "wing": (1.7, 3.5, 0.3), "slimness": (0.9, 1.7, 0.25),
                                      "legs": (0, 0.08, 0.08), "aspect": (0.4, 1.1, 0.15), "hole": (0, 0.03, 0.05)}),
-    Rule("straps", "top", {"symmetry": (0.8, 1, 0.2), "straps": (0.12, 0.4, 0.06), "slimness": (1.05, 1.65, 0.2),
-                           "legs": (0, 0.06, 0.06), "hole": (0, 0.03, 0.05), "base": (0.85, 1, 0.15),
-                           "widest_at": (0.4, 1, 0.2), "wing": (0.8, 1.15, 0.15)}),
+    Rule("straps", "top", {"symmetry": (0.8, 1, 0.2), "straps": (0.1, 0.4, 0.04), "slimness": (1.05, 1.65, 0.2),
+                           "legs": (0, 0.06, 0.06), "hole": (0, 0.03, 0.05), "base": (0.8, 1, 0.15),
+                           "widest_at": (0.4, 1, 0.3), "wing": (0.8, 1.15, 0.15), "top_width": (0.45, 1, 0.15)}),
     # Two legs; shorts are hardly longer than wide, and have no sleeves.
-    Rule("trousers", "bottom", {"legs": (0.25, 0.85, 0.15), "aspect": (1.5, 4, 0.4), "symmetry": (0.7, 1, 0.2),
+    Rule("trousers", "bottom", {"legs": (0.25, 0.85, 0.12), "aspect": (1.5, 4, 0.4), "symmetry": (0.7, 1, 0.2),
                                 "top_flat": (0.6, 1.1, 0.2), "arms": (0, 0.1, 0.1), "hole": (0, 0.03, 0.05)}),
-    Rule("shorts", "bottom", {"legs": (0.15, 0.65, 0.1), "aspect": (0.55, 1.6, 0.2), "symmetry": (0.8, 1, 0.2),
-                              "top_width": (0.55, 1, 0.1), "base": (0.85, 1, 0.2), "top_flat": (0.6, 1.1, 0.15),
+    Rule("shorts", "bottom", {"legs": (0.15, 0.65, 0.08), "aspect": (0.55, 1.6, 0.2), "symmetry": (0.8, 1, 0.2),
+                              "top_width": (0.55, 1, 0.1), "base": (0.75, 1, 0.3), "top_flat": (0.6, 1.1, 0.15),
                               "straps": (0, 0.06, 0.06), "hole": (0, 0.03, 0.05), "solidity": (0.86, 1, 0.1)}),
+    Rule("briefs", "bottom", {"symmetry": (0.85, 1, 0.15), "aspect": (0.4, 0.85, 0.15), "base": (0.15, 0.6, 0.1),
+                              "top_width": (0.88, 1, 0.1), "widest_at": (0, 0.35, 0.1), "neck": (1.1, 9, 0.2),
+                              "hole": (0, 0.03, 0.05), "solidity": (0.85, 1, 0.08)}),
     # From a straight waistband to the widest part at the hem.
-    Rule("skirt", "bottom", {"symmetry": (0.85, 1, 0.15), "solidity": (0.93, 1, 0.06), "aspect": (0.55, 1.9, 0.25),
-                             "base": (0.8, 1, 0.15), "top_flat": (0.62, 1.1, 0.12), "top_width": (0.4, 0.85, 0.12),
+    Rule("skirt", "bottom", {"symmetry": (0.85, 1, 0.15), "solidity": (0.93, 1, 0.05), "aspect": (0.55, 1.9, 0.25),
+                             "base": (0.8, 1, 0.15), "top_flat": (0.62, 1.1, 0.1), "top_width": (0.4, 0.85, 0.12),
                              "legs": (0, 0.05, 0.05), "straps": (0, 0.05, 0.05), "hole": (0, 0.02, 0.03),
                              "widest_at": (0.75, 1, 0.15), "flare": (1.05, 2.5, 0.1)}),
     # Long, with a waist, and wide below it.
-    Rule("dress", "dress", {"symmetry": (0.75, 1, 0.2), "aspect": (1.05, 3, 0.2), "slimness": (1.55, 3.4, 0.25),
-                            "waist": (0.4, 0.88, 0.1), "flare": (1.4, 4, 0.25), "legs": (0, 0.05, 0.08),
-                            "top_width": (0.25, 0.75, 0.15), "hole": (0, 0.03, 0.05), "base": (0.65, 1, 0.2)}),
+    Rule("dress", "dress", {"symmetry": (0.75, 1, 0.2), "aspect": (1, 3, 0.2), "slimness": (1.3, 3.4, 0.25),
+                            "waist": (0.3, 0.88, 0.08), "flare": (1.4, 6, 0.25), "legs": (0, 0.05, 0.08),
+                            "top_width": (0.2, 0.75, 0.15), "hole": (0, 0.03, 0.05), "base": (0.6, 1, 0.25)}),
     Rule("straight dress", "dress", {"symmetry": (0.8, 1, 0.2), "slimness": (1.95, 3.4, 0.3), "legs": (0, 0.05, 0.08),
-                                     "wing": (0.85, 1.25, 0.15), "top_width": (0.25, 0.72, 0.12),
-                                     "flare": (1.05, 1.6, 0.15), "hole": (0, 0.03, 0.05), "aspect": (1.5, 3, 0.3)}),
+                                     "wing": (0.85, 1.25, 0.15), "top_width": (0.25, 0.95, 0.12),
+                                     "waist": (0.5, 0.9, 0.05), "flare": (1.05, 1.8, 0.15), "hole": (0, 0.03, 0.05),
+                                     "aspect": (1.5, 3, 0.3)}),
     # Long sleeves on a long, straight trunk.
-    Rule("coat", "outerwear", {"symmetry": (0.75, 1, 0.2), "slimness": (1.75, 3.2, 0.25), "wing": (1.25, 2.4, 0.15),
+    Rule("coat", "outerwear", {"symmetry": (0.75, 1, 0.2), "slimness": (1.7, 3.2, 0.12), "wing": (1.22, 2.4, 0.15),
                                "flare": (0.8, 1.25, 0.2), "legs": (0, 0.1, 0.1), "aspect": (0.95, 2.2, 0.2),
-                               "hole": (0, 0.03, 0.05), "waist": (0.8, 1.05, 0.12)}),
-    # Low at the toe, high at the heel, flat below.
-    Rule("shoe", "footwear", {"symmetry": (0.3, 0.72, 0.12), "aspect": (0.25, 0.62, 0.12), "lean": (0.2, 0.72, 0.15),
-                              "solidity": (0.78, 1, 0.1), "base": (0.72, 1, 0.15), "top_flat": (0, 0.6, 0.3),
-                              "hole": (0, 0.06, 0.05), "crown": (0.2, 0.56, 0.1)}),
-    Rule("boot", "footwear", {"symmetry": (0.3, 0.78, 0.1), "aspect": (0.75, 2.2, 0.2), "lean": (0.1, 0.55, 0.15),
-                              "crown": (0.3, 0.72, 0.12), "base": (0.8, 1, 0.15), "widest_at": (0.72, 1, 0.15),
-                              "hole": (0, 0.05, 0.05), "top_flat": (0.55, 1.2, 0.2)}),
+                               "hole": (0, 0.03, 0.05), "waist": (0.8, 1.05, 0.15), "reach": (0.5, 0.9, 0.1),
+                               "top_width": (0.2, 0.7, 0.15)}),
+    # Highest at the heel, low at the toe, flat below. A boot's shaft is straight; a heel stands on two ends.
+    Rule("shoe", "footwear", {"symmetry": (0.3, 0.76, 0.1), "aspect": (0.25, 0.7, 0.15), "peak_at": (0, 0.37, 0.06),
+                              "solidity": (0.7, 1, 0.1), "flat": (0.55, 1, 0.15), "hole": (0, 0.1, 0.08),
+                              "neck": (0.9, 9, 0.2)}),
+    Rule("boot", "footwear", {"symmetry": (0.2, 0.82, 0.1), "aspect": (0.7, 2.2, 0.2), "peak_at": (0, 0.36, 0.08),
+                              "crown": (0.3, 0.75, 0.12), "flat": (0.4, 1, 0.15), "widest_at": (0.68, 1, 0.15),
+                              "hole": (0, 0.08, 0.05), "top_flat": (0.4, 1.3, 0.25)}),
+    Rule("heel", "footwear", {"symmetry": (0.05, 0.6, 0.15), "aspect": (0.4, 1.2, 0.2), "peak_at": (0, 0.36, 0.08),
+                              "solidity": (0.55, 0.86, 0.08), "hole": (0, 0.2, 0.1), "top_flat": (0, 0.75, 0.2),
+                              "flat": (0.15, 0.7, 0.15)}),
     Rule("pair from above", "footwear", {"symmetry": (0.85, 1, 0.15), "aspect": (0.9, 1.7, 0.25),
                                          "top_flat": (0, 0.72, 0.15), "hole": (0, 0.03, 0.05),
                                          "legs": (0.05, 0.5, 0.04), "straps": (0.05, 0.5, 0.04)}),
-    Rule("sole", "footwear", {"symmetry": (0.75, 1, 0.15), "aspect": (1.9, 3.3, 0.4), "top_flat": (0, 0.62, 0.12),
-                              "base": (0.2, 0.8, 0.15), "solidity": (0.9, 1, 0.06), "legs": (0, 0.05, 0.05)}),
+    Rule("sole", "footwear", {"symmetry": (0.7, 1, 0.15), "aspect": (1.9, 3.3, 0.3), "top_flat": (0, 0.68, 0.12),
+                              "base": (0.2, 0.8, 0.15), "solidity": (0.87, 1, 0.06), "legs": (0, 0.05, 0.05)}),
     # A dome, with a peak to one side, a flat rim, or a brim all round.
-    Rule("cap", "headwear", {"symmetry": (0.6, 0.86, 0.1), "aspect": (0.4, 0.85, 0.1), "top_flat": (0.2, 0.62, 0.15),
-                             "solidity": (0.86, 1, 0.08), "crown": (0.45, 0.75, 0.08), "neck": (1.2, 5, 0.3),
-                             "widest_at": (0.7, 1, 0.15), "hole": (0, 0.03, 0.05)}),
+    Rule("cap", "headwear", {"symmetry": (0.6, 0.88, 0.1), "aspect": (0.4, 0.9, 0.1), "top_flat": (0.15, 0.62, 0.15),
+                             "solidity": (0.86, 1, 0.08), "crown": (0.45, 0.85, 0.08), "neck": (1.1, 5, 0.3),
+                             "peak_at": (0.38, 0.5, 0.05), "widest_at": (0.6, 1, 0.15), "hole": (0, 0.03, 0.05)}),
     Rule("beanie", "headwear", {"symmetry": (0.88, 1, 0.1), "aspect": (0.6, 1.35, 0.15), "top_flat": (0.15, 0.58, 0.1),
-                                "solidity": (0.94, 1, 0.05), "base": (0.85, 1, 0.12), "widest_at": (0.6, 1, 0.15),
+                                "solidity": (0.95, 1, 0.04), "base": (0.85, 1, 0.12), "widest_at": (0.6, 1, 0.15),
                                 "hole": (0, 0.02, 0.03), "legs": (0, 0.05, 0.05), "crown": (0.55, 1, 0.1)}),
-    Rule("hat", "headwear", {"symmetry": (0.82, 1, 0.12), "aspect": (0.25, 0.75, 0.1), "crown": (0.3, 0.68, 0.1),
-                             "widest_at": (0.65, 0.95, 0.12), "solidity": (0.65, 0.92, 0.08), "arms": (0, 0.08, 0.1),
-                             "hole": (0, 0.03, 0.05), "legs": (0, 0.08, 0.1), "base": (0.3, 0.85, 0.15)}),
+    Rule("hat", "headwear", {"symmetry": (0.82, 1, 0.12), "aspect": (0.25, 0.9, 0.1), "crown": (0.3, 0.75, 0.08),
+                             "widest_at": (0.65, 0.97, 0.12), "solidity": (0.65, 0.92, 0.06), "arms": (0, 0.08, 0.1),
+                             "hole": (0, 0.03, 0.05), "legs": (0, 0.08, 0.1), "base": (0.3, 0.9, 0.15)}),
     # A handle that one sees through, above a body that stands; else a box without a neck or a waist.
-    Rule("bag with a handle", "bag", {"symmetry": (0.7, 1, 0.2), "hole": (0.04, 0.5, 0.03), "holes": (1, 2, 1),
-                                      "hole_at": (0.05, 0.48, 0.12), "base": (0.7, 1, 0.2), "aspect": (0.5, 2.2, 0.3),
-                                      "top_width": (0.05, 0.75, 0.2)}),
-    Rule("clutch", "bag", {"symmetry": (0.88, 1, 0.12), "extent": (0.86, 1, 0.08), "aspect": (0.45, 1.1, 0.2),
-                           "top_flat": (0.8, 1.1, 0.2), "base": (0.75, 1, 0.2), "flare": (0.85, 1.1, 0.12),
+    Rule("bag with a handle", "bag", {"symmetry": (0.7, 1, 0.2), "hole": (0.03, 0.5, 0.03), "holes": (1, 2, 1),
+                                      "hole_at": (0.05, 0.46, 0.1), "base": (0.7, 1, 0.2), "aspect": (0.55, 2.2, 0.15),
+                                      "top_width": (0.05, 0.75, 0.2), "widest_at": (0.5, 1, 0.2)}),
+    Rule("clutch", "bag", {"symmetry": (0.88, 1, 0.12), "extent": (0.86, 1, 0.06), "aspect": (0.45, 1.1, 0.15),
+                           "top_flat": (0.8, 1.1, 0.15), "base": (0.75, 1, 0.2), "flare": (0.85, 1.1, 0.12),
                            "hole": (0, 0.03, 0.05), "wing": (0.9, 1.1, 0.1), "legs": (0, 0.03, 0.05)}),
-    # A band, straight or closed to a ring; two lenses and the bridge between them.
-    Rule("band", "accessory", {"elongation": (3.4, _ANY, 0.6), "legs": (0, 0.15, 0.15), "wing": (0.6, 1.2, 0.2)}),
+    # A band, straight or closed to a ring; two lenses, filled or clear, and the bridge between them.
+    Rule("band", "accessory", {"elongation": (3.4, _ANY, 0.4), "legs": (0, 0.15, 0.15), "wing": (0.6, 1.2, 0.2),
+                               "symmetry": (0.75, 1, 0.15)}),
     Rule("strip", "accessory", {"elongation": (5.5, _ANY, 1)}),
-    Rule("ring", "accessory", {"hole": (0.45, 1, 0.12), "hole_at": (0.35, 0.65, 0.12)}),
-    Rule("glasses", "accessory", {"symmetry": (0.85, 1, 0.12), "aspect": (0.22, 0.55, 0.1), "neck": (0, 0.55, 0.15),
-                                  "solidity": (0.6, 0.93, 0.08)}),
+    Rule("ring", "accessory", {"hole": (0.35, 1, 0.1), "hole_at": (0.35, 0.7, 0.1), "holes": (1, 1, 0.5)}),
+    Rule("glasses", "accessory", {"symmetry": (0.85, 1, 0.12), "aspect": (0.22, 0.55, 0.1), "neck": (0, 0.6, 0.15),
+                                  "solidity": (0.6, 0.95, 0.08)}),
+    Rule("spectacles", "accessory", {"symmetry": (0.85, 1, 0.12), "aspect": (0.22, 0.55, 0.1), "holes": (2, 2, 0.5),
+                                     "hole": (0.1, 0.5, 0.1)}),
 )  # fmt: skip
 
 # Where each category is worn, as its upper and its lower end, in heights of the face below the face's upper end.
@@ -116,7 +130,7 @@ _WORN_PRIOR: Mapping[str, float] = {
 }  # fmt: skip
 # Of an outfit that was parted: what the uppermost part may be, those below, and the lowest of three or more.
 _UPPER, _LOWER = ("top", "outerwear", "dress", "headwear"), ("bottom", "footwear")
-_LEAST = 0.3  # a fit below it says nothing
+_LEAST = 0.2  # a fit below it says nothing
 
 
 @dataclass(frozen=True)
@@ -150,13 +164,14 @@ def guess(shape: Shape, box: Box, *, faces: Sequence[Box] = (), part: int = 0, p
 
 
 def _fit(shape: Shape, rule: Rule) -> float:
-    return min(_within(getattr(shape, figure), wanted) for figure, wanted in rule.figures.items())
+    away = sum(_outside(getattr(shape, figure), wanted) ** 2 for figure, wanted in rule.figures.items())
+    return math.exp(-away)
 
 
-def _within(value: float, wanted: Range) -> float:
+def _outside(value: float, wanted: Range) -> float:
+    """Return how far outside of a range a value lies, in slacks."""
     least, most, slack = wanted
-    outside = max(least - value, value - most, 0)
-    return max(0.0, 1 - float(outside) / slack)
+    return float(max(least - value, value - most, 0)) / slack
 
 
 def _face(box: Box, faces: Sequence[Box]) -> Box | None:
@@ -170,4 +185,4 @@ def _face(box: Box, faces: Sequence[Box]) -> Box | None:
 def _worn(box: Box, face: Box, category: str) -> float:
     upper, lower = ((y - face[1]) / face[3] for y in (box[1], box[1] + box[3]))
     at_top, at_bottom = _WORN[category]
-    return min(_within(upper, at_top), _within(lower, at_bottom))
+    return math.exp(-(_outside(upper, at_top) ** 2) - _outside(lower, at_bottom) ** 2)

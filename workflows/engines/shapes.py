@@ -36,7 +36,9 @@ class Shape:
     base: float  # width at the bottom
     crown: float  # width of the upper half
     widest_at: float  # height
-    lean: float  # height of the lower of the two ends to that of the higher
+    reach: float  # the lowest height at which it is clearly wider than its trunk: where sleeves end
+    peak_at: float  # how far its highest part is from the nearer end, as a share of its width
+    flat: float  # share of its width that it stands on
     neck: float  # height of the middle to that of the lower end: below 1 between two lenses
 
 
@@ -61,6 +63,7 @@ def shape_of(mask: Bytes) -> Shape:
     columns = mask.sum(axis=0).astype(np.float32)
     third = max(1, wide // 3)
     ends_and_middle = (columns[:third], columns[-third:], columns[int(wide * 0.46) : int(wide * 0.54) + 1])
+    peak = float(np.nonzero(mask[: max(1, round(0.1 * high))])[1].mean()) / wide
     left, right, inner = (float(np.percentile(part, 80)) for part in ends_and_middle)
     return Shape(
         aspect=high / wide,
@@ -83,7 +86,9 @@ def shape_of(mask: Bytes) -> Shape:
         base=_around(widths, 0.95) / full,
         crown=float(np.median(widths[: max(1, high // 2)])) / full,
         widest_at=float(np.flatnonzero(widths >= 0.97 * full).mean()) / high,
-        lean=min(left, right) / max(1.0, left, right),
+        reach=float(np.flatnonzero(np.append(True, widths > 1.2 * body)).max()) / high,
+        peak_at=min(peak, 1 - peak),
+        flat=_standing(mask),
         neck=inner / max(1.0, min(left, right)),
     )
 
@@ -97,15 +102,22 @@ def _small(mask: Bytes) -> Bytes:
 
 
 def _upright(mask: Bytes) -> Bytes:
-    """Return the mask turned so that it is most like its mirror image; else, if it is like it at no angle, so that its
-    box is the smallest."""
+    """Return the mask turned so that it is most like its mirror image; else, if it is like it at no angle, so that it
+    stands on as much of its width as it can."""
     turned = [_turned(mask, angle) for angle in range(-_MOST_TURN, _MOST_TURN + 1, 2)]
     likeness = [_mirrored(one) for one in turned]
     if max(likeness) > 0.85:
         # A little better is not worth a turn: a circle is like itself at any angle.
         straight = likeness[len(likeness) // 2]
         return turned[int(np.argmax(likeness))] if max(likeness) > straight + 0.015 else _turned(mask, 0)
-    return turned[int(np.argmin([one.size for one in turned]))]
+    return max(turned, key=_standing)
+
+
+def _standing(mask: Bytes) -> float:
+    """Return the share of the width below which the mask ends at its bottom, or nearly."""
+    high = mask.shape[0]
+    lowest = np.where(mask.any(axis=0), high - 1 - mask[::-1].argmax(axis=0), 0)
+    return float((lowest >= 0.95 * (high - 1)).mean())
 
 
 def _turned(mask: Bytes, angle: float) -> Bytes:
