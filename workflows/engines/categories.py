@@ -1,8 +1,8 @@
 """What an item is, guessed from its outline, and from where it is worn. There are no learned weights in it.
 
 Each rule says what an outline of its category looks like in the figures of `shapes`, and fits an item the better the
-nearer all of them lie to their ranges: 1 within, and less the more slacks they are away. A photo that shows a face says besides how far below
-it each category is worn; an outfit that was parted says which part is above. The score of a guess grows with how well
+nearer all of them lie to their ranges: 1 within, and less the more slacks they are away. A photo that shows a face says
+besides how far below it each category is worn; an outfit that was parted says where on it the part was. The score of a guess grows with how well
 its rule fits and with the distance to the next category; it is a guess, and `other` where no rule fits.
 """
 
@@ -70,7 +70,7 @@ RULES = (
                                "hole": (0, 0.03, 0.05), "waist": (0.8, 1.05, 0.15), "reach": (0.5, 0.9, 0.1),
                                "top_width": (0.2, 0.7, 0.15)}),
     # Highest at the heel, low at the toe, flat below. A boot's shaft is straight; a heel stands on two ends.
-    Rule("shoe", "footwear", {"symmetry": (0.3, 0.76, 0.1), "aspect": (0.25, 0.7, 0.15), "peak_at": (0, 0.37, 0.06),
+    Rule("shoe", "footwear", {"symmetry": (0.3, 0.76, 0.1), "aspect": (0.25, 0.7, 0.15), "peak_at": (0, 0.33, 0.06),
                               "solidity": (0.7, 1, 0.1), "flat": (0.55, 1, 0.15), "hole": (0, 0.1, 0.08),
                               "neck": (0.9, 9, 0.2)}),
     Rule("boot", "footwear", {"symmetry": (0.2, 0.82, 0.1), "aspect": (0.7, 2.2, 0.2), "peak_at": (0, 0.36, 0.08),
@@ -87,7 +87,7 @@ RULES = (
     # A dome, with a peak to one side, a flat rim, or a brim all round.
     Rule("cap", "headwear", {"symmetry": (0.6, 0.88, 0.1), "aspect": (0.4, 0.9, 0.1), "top_flat": (0.15, 0.62, 0.15),
                              "solidity": (0.86, 1, 0.08), "crown": (0.45, 0.85, 0.08), "neck": (1.1, 5, 0.3),
-                             "peak_at": (0.38, 0.5, 0.05), "widest_at": (0.6, 1, 0.15), "hole": (0, 0.03, 0.05)}),
+                             "peak_at": (0.35, 0.5, 0.04), "widest_at": (0.6, 1, 0.15), "hole": (0, 0.03, 0.05)}),
     Rule("beanie", "headwear", {"symmetry": (0.88, 1, 0.1), "aspect": (0.6, 1.35, 0.15), "top_flat": (0.15, 0.58, 0.1),
                                 "solidity": (0.95, 1, 0.04), "base": (0.85, 1, 0.12), "widest_at": (0.6, 1, 0.15),
                                 "hole": (0, 0.02, 0.03), "legs": (0, 0.05, 0.05), "crown": (0.55, 1, 0.1)}),
@@ -113,7 +113,7 @@ RULES = (
 )  # fmt: skip
 
 # Where each category is worn, as its upper and its lower end, in heights of the face below the face's upper end.
-_WORN: Mapping[str, tuple[Range, Range]] = {
+_BELOW_A_FACE: Mapping[str, tuple[Range, Range]] = {
     "headwear": ((-1.5, 0.2, 0.4), (-0.4, 0.9, 0.5)),
     "top": ((0.6, 2.6, 0.6), (2.0, 6.2, 1.0)),
     "outerwear": ((0.6, 2.4, 0.5), (3.5, 9.0, 0.8)),
@@ -122,14 +122,20 @@ _WORN: Mapping[str, tuple[Range, Range]] = {
     "footwear": ((6.0, 12.0, 1.0), (7.5, 13.0, 1.0)),
     "bag": ((1.5, 7.0, 1.0), (3.0, 9.0, 1.0)),
     "accessory": ((0.2, 5.0, 0.5), (0.5, 5.5, 0.5)),
-    "other": ((-_ANY, _ANY, 1), (-_ANY, _ANY, 1)),
 }
-# What a worn garment's outline says is little: arms hide it, and hair.
-_WORN_PRIOR: Mapping[str, float] = {
-    "top": 0.5, "bottom": 0.45, "dress": 0.25, "outerwear": 0.2, "footwear": 0.4, "headwear": 0.45, "accessory": 0.15,
+# The same in heights of the outfit that it was part of, which begins at the shoulders.
+_IN_AN_OUTFIT: Mapping[str, tuple[Range, Range]] = {
+    "top": ((0, 0.08, 0.1), (0.25, 0.62, 0.1)),
+    "outerwear": ((0, 0.08, 0.1), (0.45, 0.85, 0.1)),
+    "dress": ((0, 0.08, 0.1), (0.6, 1, 0.1)),
+    "bottom": ((0.2, 0.6, 0.12), (0.6, 1, 0.1)),
+    "footwear": ((0.75, 0.97, 0.12), (0.97, 1, 0.05)),
+}
+# What a worn garment's outline says is little: arms hide it, and hair. So its place counts even where its rule does not
+# fit; the more so, the more common it is.
+_WORN: Mapping[str, float] = {
+    "top": 0.5, "bottom": 0.45, "dress": 0.25, "outerwear": 0.2, "footwear": 0.45, "headwear": 0.45, "accessory": 0.15,
 }  # fmt: skip
-# Of an outfit that was parted: what the uppermost part may be, those below, and the lowest of three or more.
-_UPPER, _LOWER = ("top", "outerwear", "dress", "headwear"), ("bottom", "footwear")
 _LEAST = 0.2  # a fit below it says nothing
 
 
@@ -141,26 +147,24 @@ class Guess:
     score: float
 
 
-def guess(shape: Shape, box: Box, *, faces: Sequence[Box] = (), part: int = 0, parts: int = 1) -> Guess:
+def guess(shape: Shape, box: Box, *, faces: Sequence[Box] = (), within: tuple[float, float] | None = None) -> Guess:
     """Say what an item is.
 
-    `box` is where it lies, `faces` where faces do, both in pixels of the photo. It is `part`, from the top down, of the
-    `parts` that an outfit came as.
+    `box` is where it lies, `faces` where faces do, both in pixels of the photo; `within` where it began and ended on
+    the outfit that it was part of.
     """
     fits = dict.fromkeys(CATEGORIES, 0.0)
     for rule in RULES:
         fits[rule.category] = max(fits[rule.category], _fit(shape, rule))
     if (face := _face(box, faces)) is not None:
-        fits = {category: _worn(box, face, category) * (0.5 * fit + _WORN_PRIOR.get(category, 0))
-                for category, fit in fits.items()}  # fmt: skip
-    elif parts > 1:
-        allowed = _UPPER if part == 0 else _LOWER
-        fits = {category: 0.4 * (category == allowed[0 if part < 2 else 1]) + 0.6 * fit if category in allowed else 0
-                for category, fit in fits.items()}  # fmt: skip
+        upper, lower = ((y - face[1]) / face[3] for y in (box[1], box[1] + box[3]))
+        fits = _worn(fits, upper, lower, _BELOW_A_FACE)
+    elif within is not None:
+        fits = _worn(fits, *within, _IN_AN_OUTFIT)
     fits["other"] = _LEAST
     ranked = sorted(CATEGORIES, key=lambda category: -fits[category])
     best, second = fits[ranked[0]], fits[ranked[1]]
-    return Guess(ranked[0], round(0.5 * best + 0.5 * (best - second) if ranked[0] != "other" else 0.2, 2))
+    return Guess(ranked[0], round(0.5 * best + 0.5 * (best - second), 2) if ranked[0] != "other" else _LEAST)
 
 
 def _fit(shape: Shape, rule: Rule) -> float:
@@ -182,7 +186,12 @@ def _face(box: Box, faces: Sequence[Box]) -> Box | None:
     return nearest if nearest is not None and away[nearest] < 3.5 else None
 
 
-def _worn(box: Box, face: Box, category: str) -> float:
-    upper, lower = ((y - face[1]) / face[3] for y in (box[1], box[1] + box[3]))
-    at_top, at_bottom = _WORN[category]
-    return math.exp(-(_outside(upper, at_top) ** 2) - _outside(lower, at_bottom) ** 2)
+def _worn(
+    fits: Mapping[str, float], upper: float, lower: float, places: Mapping[str, tuple[Range, Range]]
+) -> dict[str, float]:
+    """Return how well categories fit, their places considered."""
+    found = dict.fromkeys(CATEGORIES, 0.0)
+    for category, (at_top, at_bottom) in places.items():
+        there = math.exp(-(_outside(upper, at_top) ** 2) - _outside(lower, at_bottom) ** 2)
+        found[category] = there * (0.5 * fits[category] + _WORN.get(category, 0))
+    return found

@@ -7,34 +7,35 @@ from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageColor
 
 from workflows.engines import palette
 from workflows.engines.base import OnDemand, Picture
 from workflows.engines.encoding import on_ground
 from workflows.engines.images import MOST_PIXELS
-from workflows.engines.palette import Bytes, color_name
+from workflows.engines.palette import Bytes, Floats, color_name
 from workflows.engines.runtime_config import RuntimeConfig
 
 Box = tuple[int, int, int, int]  # x, y, width, height
 # Of an item's pixels, as many are looked at for its colours.
 _LOOKED_AT = 20_000
 _MOST_COLORS = 4
+# Two colours are shades of one that are nearer than this in L*a*b*, lightness counted less.
+_SHADE, _LIGHTNESS = 11.0, np.array([0.4, 1, 1], np.float32)
 
 
 @dataclass(frozen=True, eq=False)
 class Item:
     """One item on a photo: how much of each pixel it is, 0 to 255, in the part of the photo that it lies in.
 
-    It is `part`, from the top down, of the `parts` that it was connected with. `details` are what an engine knows of it
-    besides.
+    `within` says where it began and ended on the outfit that it was part of, in heights of that; None where it was of
+    none. `details` are what an engine knows of it besides.
     """
 
     rows: slice
     columns: slice
     alpha: Bytes = field(repr=False)
-    part: int = 0
-    parts: int = 1
+    within: tuple[float, float] | None = None
     details: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -48,14 +49,14 @@ class Item:
         return int(np.count_nonzero(self.alpha > 127))
 
     def colors(self, photo: Bytes) -> list[tuple[str, float]]:
-        """Return the item's main colours on its photo, as (#rrggbb, share)."""
+        """Return the item's main colours on its photo, as (#rrggbb, share); a colour and its shade in folds are one."""
         part = photo[self.rows, self.columns]
         step = max(1, int((self.area / _LOOKED_AT) ** 0.5))
         part, alpha = part[::step, ::step], self.alpha[::step, ::step]
-        for least in (230, 128, 1):
+        for least in (230, 128, 0):
             if len(sure := part[alpha >= least]):
-                return palette.main_colors(sure, count=_MOST_COLORS)
-        return palette.main_colors(photo[self.rows, self.columns][self.alpha > 0], count=_MOST_COLORS)
+                break
+        return _joined(palette.main_colors(sure, count=_MOST_COLORS))
 
 
 def named(colors: list[tuple[str, float]]) -> list[dict[str, Any]]:
@@ -72,6 +73,22 @@ def pictures(photo: Bytes, items: Sequence[Item], config: RuntimeConfig) -> Sequ
         if config.return_masks:
             makers.append(partial(_mask, photo.shape[:2], item, name))
     return OnDemand(makers)
+
+
+def _joined(colors: list[tuple[str, float]]) -> list[tuple[str, float]]:
+    """Return main colours with those joined that differ by little but their lightness."""
+    kept: list[tuple[Floats, Floats, float]] = []
+    for color, share in colors:
+        rgb = np.array(ImageColor.getrgb(color), np.float32)
+        lab = palette.lab(rgb.astype(np.uint8)[None, None])[0, 0] * _LIGHTNESS
+        for index, (first, mean, of) in enumerate(kept):
+            if np.linalg.norm(first - lab) < _SHADE:
+                kept[index] = (first, (mean * of + rgb * share) / (of + share), of + share)
+                break
+        else:
+            kept.append((lab, rgb, share))
+    ranked = sorted(kept, key=lambda one: -one[2])
+    return [(palette.hex_of(mean), round(share, 3)) for _, mean, share in ranked]
 
 
 def _cut_out(photo: Bytes, item: Item, config: RuntimeConfig, name: str) -> Picture:

@@ -68,7 +68,7 @@ def extract(photo: bytes, spec: Mapping[str, Any], *, checkpoint: Callable[[], N
 
 
 def _details(photo: Bytes, item: Item, faces: tuple[Box, ...]) -> dict[str, Any]:
-    guessed = guess(shape_of(item.alpha > 127), item.box, faces=faces, part=item.part, parts=item.parts)
+    guessed = guess(shape_of(item.alpha > 127), item.box, faces=faces, within=item.within)
     return {
         "colors": cutouts.named(item.colors(photo)),
         "category": guessed.category,

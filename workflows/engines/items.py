@@ -34,17 +34,23 @@ def items(photo: Bytes, alpha: Bytes, *, min_area: float | None = None) -> list[
     large = [1 + int(index) for index in np.argsort(-areas, kind="stable") if areas[index] >= least][:MOST_ITEMS]
     small = cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
     labels = np.where(np.isin(labels, large), labels, np.where(labels > 0, -1, 0)).astype(np.int32)
-    owners: dict[int, tuple[int, int]] = {}
+    owners: dict[int, tuple[float, float] | None] = {}
     for index in large:
         pieces = outfits.parts(small, labels == index)
         for part, piece in enumerate(pieces):
             owner = index if part == 0 else count + len(owners)
             labels[piece] = owner
-            owners[owner] = (part, len(pieces))
+            owners[owner] = _within(piece, stats[index]) if len(pieces) > 1 else None
     _grow(labels)
-    found = [item for owner, place in owners.items() if (item := _item(alpha, labels == owner, *place)) is not None]
+    found = [item for owner, place in owners.items() if (item := _item(alpha, labels == owner, place)) is not None]
     found = [item for item in found if min_area is None or item.area >= min_area * alpha.size]
     return sorted(found, key=lambda item: -item.area)[:MOST_ITEMS]
+
+
+def _within(piece: Bytes, stats: Bytes) -> tuple[float, float]:
+    _, top, _, high = cv2.boundingRect(piece.astype(np.uint8))
+    first, whole = stats[cv2.CC_STAT_TOP], stats[cv2.CC_STAT_HEIGHT]
+    return float(top - first) / whole, float(top + high - first) / whole
 
 
 def _grow(labels: Bytes) -> None:
@@ -55,7 +61,7 @@ def _grow(labels: Bytes) -> None:
         np.copyto(labels, grown, where=labels == 0)
 
 
-def _item(alpha: Bytes, owned: Bytes, part: int, parts: int) -> Item | None:
+def _item(alpha: Bytes, owned: Bytes, within: tuple[float, float] | None) -> Item | None:
     """Return the part of the foreground that lies where the small mask `owned` says."""
     height, width = alpha.shape
     # Only the part of the photo that the item is in: photos are large.
@@ -68,4 +74,4 @@ def _item(alpha: Bytes, owned: Bytes, part: int, parts: int) -> Item | None:
     # Enlarged smoothly, and then as sharp as it was: items that touch are parted by a line without stairs.
     steep = np.clip((np.arange(256) - 127.5) * max(1.0, scale_x) + 127.5, 0, 255).astype(np.uint8)
     own = cv2.multiply(alpha[rows, columns], cv2.LUT(mine, steep), scale=1 / 255)
-    return Item(rows=rows, columns=columns, alpha=own, part=part, parts=parts) if (own > 127).any() else None
+    return Item(rows=rows, columns=columns, alpha=own, within=within) if (own > 127).any() else None

@@ -21,6 +21,7 @@ _LIGHTNESS_WEIGHT = 0.5  # a fold is darker, and of the same cloth
 _ALIKE = 12.0  # distance in L*a*b* at which colours begin to count as two
 _NEAR = 0.12  # of the height: what is compared above and below a line
 _MOST_NEAR_OVERLAP, _MOST_OVERLAP = 0.5, 0.25
+_FAR = 6.0
 _CRUMB = 0.02
 
 
@@ -54,14 +55,15 @@ def _upper(photo: Bytes, mask: Bytes) -> Bytes | None:
     high = len(mask)
     near = max(2, round(1.6 * _NEAR * high))
     odds = np.log((_shares(counts[max(0, line - near) : line]) + 0.02) / (_shares(counts[line : line + near]) + 0.02))
-    side = np.where(np.arange(high) < line, 0.5, -0.5)[:, None]
+    # A sleeve may hang beside the thigh, but the farther away the less a colour says of what belongs together.
+    below = (line - np.arange(high, dtype=np.float32)[:, None]) / high
+    side = np.sign(below) * (0.5 + _FAR * np.abs(below))
     score = np.where(mask, odds[kinds] + side, 0).astype(np.float32)
     sigma = max(1.0, 0.012 * high)
     upper = (cv2.GaussianBlur(score, (0, 0), sigma) > 0) & mask
     upper = _without_crumbs(upper, mask)
     lower = mask & ~upper
-    sizes = upper.sum(), lower.sum()
-    if min(sizes) < _LEAST_SHARE * mask.sum():
+    if min(upper.sum(), lower.sum()) < _LEAST_SHARE * mask.sum():
         return None
     of_upper, of_lower = (np.bincount(kinds[part], minlength=len(alike)) for part in (upper, lower))
     if _overlap(of_upper, of_lower, alike) > _MOST_OVERLAP:
