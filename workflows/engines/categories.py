@@ -2,8 +2,8 @@
 
 Each rule says what an outline of its category looks like in the figures of `shapes`, and fits an item the better the
 nearer all of them lie to their ranges: 1 within, and less the more slacks they are away. A photo that shows a face says
-besides how far below it each category is worn; an outfit that was parted says where on it the part was. The score of a guess grows with how well
-its rule fits and with the distance to the next category; it is a guess, and `other` where no rule fits.
+besides how far below it each category is worn; an outfit that was parted says where on it the part was. The score of a
+guess grows with how well its rule fits and with the distance to the next category; `other` is what no rule fits.
 """
 
 import math

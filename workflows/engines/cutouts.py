@@ -7,12 +7,13 @@ from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image, ImageColor
+from PIL import ImageColor
 
 from workflows.engines import palette
 from workflows.engines.base import OnDemand, Picture
 from workflows.engines.encoding import on_ground
 from workflows.engines.images import MOST_PIXELS
+from workflows.engines.matting import decontaminate
 from workflows.engines.palette import Bytes, Floats, color_name
 from workflows.engines.runtime_config import RuntimeConfig
 
@@ -94,7 +95,8 @@ def _joined(colors: list[tuple[str, float]]) -> list[tuple[str, float]]:
 def _cut_out(photo: Bytes, item: Item, config: RuntimeConfig, name: str) -> Picture:
     left, top, wide, high = cv2.boundingRect(item.alpha)
     alpha = item.alpha[top : top + high, left : left + wide]
-    pixels = np.dstack([photo[item.rows, item.columns][top : top + high, left : left + wide], alpha])
+    part = photo[item.rows, item.columns][top : top + high, left : left + wide]
+    pixels = np.dstack([decontaminate(part, alpha), alpha])
     pixels[alpha == 0] = 0  # what is cut away is gone, and not only unseen
     pixels = _on_canvas(pixels, padding=round(config.padding * max(item.box[2:])), square=config.square)
     if config.background is not None:
@@ -112,10 +114,20 @@ def _on_canvas(pixels: Bytes, *, padding: int, square: bool) -> Bytes:
     if shrink < 1:
         wide, high = max(1, int(wide * shrink)), max(1, int(high * shrink))
         canvas = (max(wide, int(canvas[0] * shrink)), max(high, int(canvas[1] * shrink)))
-        pixels = np.asarray(Image.fromarray(pixels).resize((wide, high), Image.Resampling.BOX))
+        pixels = _shrunk(pixels, (wide, high))
     left, top = (canvas[0] - wide) // 2, (canvas[1] - high) // 2
     sides = (top, canvas[1] - high - top, left, canvas[0] - wide - left)
     return cv2.copyMakeBorder(pixels, *sides, cv2.BORDER_CONSTANT, value=(0, 0, 0, 0))
+
+
+def _shrunk(pixels: Bytes, size: tuple[int, int]) -> Bytes:
+    """Return a smaller cut-out; `pixels` are spent. Colours count as far as they are seen, or the clear would darken."""
+    for row in pixels:
+        row[:, :3] = row[:, :3].astype(np.uint16) * row[:, 3:] // 255
+    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    for row in small:
+        row[:, :3] = np.minimum(row[:, :3].astype(np.uint32) * 255 // np.maximum(row[:, 3:], 1), 255)
+    return small
 
 
 def _mask(shape: tuple[int, int], item: Item, name: str) -> Picture:

@@ -45,12 +45,15 @@ def on_ground(pixels: Bytes, color: str) -> Bytes:
     """Return pixels as they look on a ground of this colour (#rrggbb), shape (h, w, 3); what has no alpha as it is."""
     if pixels.ndim == 2 or pixels.shape[2] == 3:
         return pixels
-    seen = np.empty((*pixels.shape[:2], 3), np.uint8)
-    ground = np.array(ImageColor.getrgb(color), np.uint32)
-    for top in range(0, len(pixels), _ROWS):  # in bands, for 50 megapixels of wider integers are too much memory
-        band = pixels[top : top + _ROWS].astype(np.uint32)
-        alpha = band[..., 3:]
-        seen[top : top + _ROWS] = (band[..., :3] * alpha + ground * (255 - alpha) + 127) // 255
+    ground = ImageColor.getrgb(color)
+    seen = np.full((*pixels.shape[:2], 3), ground, np.uint8)
+    for top in range(0, len(pixels), _ROWS):  # in bands: of 50 megapixels there is no room for another copy
+        band, below = pixels[top : top + _ROWS], seen[top : top + _ROWS]
+        alpha = band[..., 3]
+        cv2.copyTo(cv2.cvtColor(band, cv2.COLOR_RGBA2RGB), alpha, below)
+        soft = (alpha > 0) & (alpha < 255)
+        share = alpha[soft].astype(np.uint32)[:, None]
+        below[soft] = (band[soft][:, :3] * share + np.array(ground, np.uint32) * (255 - share) + 127) // 255
     return seen
 
 
