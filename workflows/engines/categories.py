@@ -134,7 +134,7 @@ _IN_AN_OUTFIT: Mapping[str, tuple[Range, Range]] = {
 # What a worn garment's outline says is little: arms hide it, and hair. So its place counts even where its rule does not
 # fit; the more so, the more common it is.
 _WORN: Mapping[str, float] = {
-    "top": 0.5, "bottom": 0.45, "dress": 0.25, "outerwear": 0.2, "footwear": 0.45, "headwear": 0.45, "accessory": 0.15,
+    "top": 0.6, "bottom": 0.55, "dress": 0.3, "outerwear": 0.3, "footwear": 0.55, "headwear": 0.55, "accessory": 0.15,
 }  # fmt: skip
 _LEAST = 0.2  # a fit below it says nothing
 
@@ -193,5 +193,5 @@ def _worn(
     found = dict.fromkeys(CATEGORIES, 0.0)
     for category, (at_top, at_bottom) in places.items():
         there = math.exp(-(_outside(upper, at_top) ** 2) - _outside(lower, at_bottom) ** 2)
-        found[category] = there * (0.5 * fits[category] + _WORN.get(category, 0))
+        found[category] = there * (0.4 * fits[category] + _WORN.get(category, 0))
     return found

@@ -121,7 +121,7 @@ def _on_canvas(pixels: Bytes, *, padding: int, square: bool) -> Bytes:
 
 
 def _shrunk(pixels: Bytes, size: tuple[int, int]) -> Bytes:
-    """Return a smaller cut-out; `pixels` are spent. Colours count as far as they are seen, or the clear would darken."""
+    """Return a smaller cut-out; `pixels` are spent. Colours count as far as they are seen: the clear are black."""
     for row in pixels:
         row[:, :3] = row[:, :3].astype(np.uint16) * row[:, 3:] // 255
     small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)

@@ -80,7 +80,7 @@ def shape_of(mask: Bytes) -> Shape:
         wing=float(widths[: round(0.6 * high)].max()) / body,
         slimness=high / body,
         waist=narrow / max(1.0, min(above, below)),
-        flare=float(np.median(trunk[round(0.92 * high) : round(0.98 * high) + 1])) / narrow,
+        flare=_around(trunk, 0.95) / narrow,
         top_flat=_around(widths, 0.02) / max(1.0, _around(widths, 0.13)),
         top_width=_around(widths, 0.05) / full,
         base=_around(widths, 0.95) / full,
