@@ -61,7 +61,7 @@ NO_GARMENTS = (
     "toe cap", "vest top back", "zip top", "flat lay", "watch pocket", "bag pocket",
 )  # fmt: skip
 MATERIALS: Mapping[str, tuple[str, ...]] = {
-    "denim": ("jean", "chambray"),
+    "denim": ("chambray",),
     "leather": ("suede", "nubuck", "faux leather", "vegan leather"),
     "linen": ("flax",),
     "knit": ("knitted", "cable knit", "ribbed", "crochet", "chunky knit"),

@@ -23,6 +23,7 @@ _NEAR: Mapping[str, frozenset[str]] = {
     "headwear": frozenset({"accessory"}),
 }
 _CATEGORY_OF = {word: category for category, known in GARMENTS.items() for word in (category, *known)}
+_SAME = 20.0
 _CLOTH = 128  # the longer side that a cloth is looked at with
 
 
@@ -93,12 +94,22 @@ def agreement(wishes: Wishes, photo: Bytes, item: Item) -> float:
 def _of_colors(names: Iterable[str], colors: list[tuple[str, float]]) -> float:
     """Return how much of an item is of the wanted colours, 0 to 1."""
     ask = _lab([parse_color(name) for name in names])
-    total = 0.0
-    for (_, share), have in zip(colors, _lab([color for color, _ in colors]), strict=True):
-        # Lightness counts half: a red shirt's folds are dark red, and still red.
-        away = np.linalg.norm((ask - have) * [0.5, 1, 1], axis=1).min()
-        total += share * float(np.exp(-((away / 18) ** 2)))
-    return total
+    have = _lab([color for color, _ in colors])
+    agree = np.exp(-((_apart(have[:, None], ask[None]) / _SAME) ** 2)).max(axis=1)
+    return float((agree * [share for _, share in colors]).sum())
+
+
+def _apart(one: Floats, other: Floats) -> Floats:
+    """Return how far colours in L*a*b* are from being called the same, shape (..., 3) to (...).
+
+    Hue tells them apart; lightness and vividness less, because "red" is said of brick and of folds in the dark. Of what
+    has next to no hue, its vividness says that.
+    """
+    chroma, other_chroma = np.hypot(one[..., 1], one[..., 2]), np.hypot(other[..., 1], other[..., 2])
+    turn = np.arctan2(one[..., 2], one[..., 1]) - np.arctan2(other[..., 2], other[..., 1])
+    least = np.minimum(chroma, other_chroma)
+    vivid = (0.3 + 0.7 * np.exp(-((least / 12) ** 2))) * (chroma - other_chroma)
+    return np.sqrt((0.5 * (one[..., 0] - other[..., 0])) ** 2 + vivid**2 + (2 * least * np.sin(turn / 2)) ** 2)
 
 
 def _of_material(material: str, cloth: tuple[float, float, float], colors: list[tuple[str, float]]) -> float:
