@@ -136,6 +136,7 @@ _IN_AN_OUTFIT: Mapping[str, tuple[Range, Range]] = {
 _WORN: Mapping[str, float] = {
     "top": 0.6, "bottom": 0.55, "dress": 0.3, "outerwear": 0.3, "footwear": 0.55, "headwear": 0.55, "accessory": 0.15,
 }  # fmt: skip
+_ON_THE_BODY = ("headwear", "top", "outerwear", "dress")  # straight below a face, or above it
 _LEAST = 0.2  # a fit below it says nothing
 
 
@@ -159,6 +160,8 @@ def guess(shape: Shape, box: Box, *, faces: Sequence[Box] = (), within: tuple[fl
     if (face := _face(box, faces)) is not None:
         upper, lower = ((y - face[1]) / face[3] for y in (box[1], box[1] + box[3]))
         fits = _worn(fits, upper, lower, _BELOW_A_FACE)
+        if not _in_line(box, face):
+            fits |= dict.fromkeys(_ON_THE_BODY, 0.0)
     elif within is not None:
         fits = _worn(fits, *within, _IN_AN_OUTFIT)
     fits["other"] = _LEAST
@@ -184,6 +187,12 @@ def _face(box: Box, faces: Sequence[Box]) -> Box | None:
     away = {face: abs(face[0] + face[2] / 2 - middle) / face[3] for face in faces}
     nearest = min(away, key=lambda face: away[face], default=None)
     return nearest if nearest is not None and away[nearest] < 3.5 else None
+
+
+def _in_line(box: Box, face: Box) -> bool:
+    """Return whether some of a box lies between the shoulders of whose face it is."""
+    reach = 0.6 * face[2]
+    return box[0] < face[0] + face[2] + reach and box[0] + box[2] > face[0] - reach
 
 
 def _worn(

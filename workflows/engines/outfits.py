@@ -59,7 +59,7 @@ def _upper(photo: Bytes, mask: Bytes) -> Bytes | None:
     below = (line - np.arange(high, dtype=np.float32)[:, None]) / high
     side = np.sign(below) * (0.5 + _FAR * np.abs(below))
     score = np.where(mask, odds[kinds] + side, 0).astype(np.float32)
-    sigma = max(1.0, 0.012 * high)
+    sigma = max(1.0, 0.004 * high)
     upper = (cv2.GaussianBlur(score, (0, 0), sigma) > 0) & mask
     upper = _without_crumbs(upper, mask)
     lower = mask & ~upper
