@@ -12,6 +12,7 @@ from workflows.engines.categories import guess
 from workflows.engines.cutouts import Box, Item
 from workflows.engines.foreground import look
 from workflows.engines.images import read_photo
+from workflows.engines.pairs import paired
 from workflows.engines.palette import Bytes
 from workflows.engines.runtime_config import runtime_config, unused
 from workflows.engines.shapes import shape_of
@@ -51,7 +52,7 @@ def extract(photo: bytes, spec: Mapping[str, Any], *, checkpoint: Callable[[], N
             raise ItemsTooSmall(share=f"{config.min_area:.4g}")
         raise NoItemsFound
     checkpoint()
-    found = [replace(item, details=_details(pixels, item, seen.faces)) for item in found]
+    found = paired([replace(item, details=_details(pixels, item, seen.faces)) for item in found])
     context = spec.get("extraction_context") or {}
     wished = wishes.wishes(context)
     found.sort(key=lambda item: (-wishes.agreement(wished, pixels, item), -item.area))

@@ -23,6 +23,11 @@ _NEAR: Mapping[str, frozenset[str]] = {
     "headwear": frozenset({"accessory"}),
 }
 _CATEGORY_OF = {word: category for category, known in GARMENTS.items() for word in (category, *known)}
+# Denim, indigo and washed; black leather, cognac, brown and camel.
+_USUAL = {
+    "denim": ("#4a6485", "#33416e", "#b0c4de"),
+    "leather": ("#000000", "#8f4a2b", "#8b4513", "#c19a6b"),
+}
 _SAME = 20.0
 _CLOTH = 128  # the longer side that a cloth is looked at with
 
@@ -80,7 +85,7 @@ def agreement(wishes: Wishes, photo: Bytes, item: Item) -> float:
     colors = [(one["color"], one["share"]) for one in item.details["colors"]]
     total = 0.0
     if wishes.colors:
-        total += _of_colors(wishes.colors, colors)
+        total += share_of_colors([parse_color(name) for name in wishes.colors], colors)
     if wishes.garments:
         category, wanted = item.details["category"], set(wishes.garments.values())
         near = _NEAR.get(category, frozenset()) & wanted
@@ -91,10 +96,9 @@ def agreement(wishes: Wishes, photo: Bytes, item: Item) -> float:
     return round(total, 1)
 
 
-def _of_colors(names: Iterable[str], colors: list[tuple[str, float]]) -> float:
-    """Return how much of an item is of the wanted colours, 0 to 1."""
-    ask = _lab([parse_color(name) for name in names])
-    have = _lab([color for color, _ in colors])
+def share_of_colors(wanted: Iterable[str], colors: list[tuple[str, float]]) -> float:
+    """Return how much of an item, whose main colours these are, is of the wanted ones (#rrggbb), 0 to 1."""
+    have, ask = _lab([color for color, _ in colors]), _lab(wanted)
     agree = np.exp(-((_apart(have[:, None], ask[None]) / _SAME) ** 2)).max(axis=1)
     return float((agree * [share for _, share in colors]).sum())
 
@@ -126,11 +130,7 @@ def _of_material(material: str, cloth: tuple[float, float, float], colors: list[
         return busy * two_ways
     if material == "printed":
         return busy * (1 - max(one_way, two_ways))
-    hints = {
-        "denim": ("denim", "indigo blue", "lightsteelblue"),
-        "leather": ("black", "cognac", "saddlebrown", "camel"),
-    }
-    return _of_colors(hints[material], colors) if material in hints else 0.5
+    return share_of_colors(_USUAL[material], colors) if material in _USUAL else 0.5
 
 
 def _cloth(photo: Bytes, item: Item) -> tuple[float, float, float]:
@@ -160,5 +160,5 @@ def _cloth(photo: Bytes, item: Item) -> tuple[float, float, float]:
     )  # fmt: skip
 
 
-def _lab(colors: list[str]) -> Floats:
+def _lab(colors: Iterable[str]) -> Floats:
     return palette.lab(np.array([[ImageColor.getrgb(color) for color in colors]], np.uint8))[0]

@@ -80,3 +80,27 @@ def test_the_same_outfit_is_parted_alike_at_any_size():
         data = cv2.imencode(".png", cv2.resize(small, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC))[1]
         result = extract(data.tobytes(), {})
         assert sorted(picture.details["category"] for picture in result.pictures) == ["bottom", "footwear", "top"]
+
+
+def shoes(first: tuple[int, int, int], second: tuple[int, int, int], *, apart: int) -> bytes:
+    """Return a photo of two shoes from the side, toe to toe, and a bag."""
+    photo = Photo(width=1300, height=500)
+    side = [(0, 4), (30, 8), (70, 0), (88, 20), (140, 45), (205, 55), (230, 72), (228, 90), (3, 90), (-6, 54)]
+    middle = 650
+    for color, way in ((first, -1), (second, 1)):
+        photo.wear([(middle + way * (apart / 2 + 230 - x), 60 + y) for x, y in side], cloth=color)
+    photo.wear([(300, 280), (560, 280), (560, 440), (300, 440)], cloth=NAVY)
+    return photo.taken()
+
+
+def test_two_shoes_that_are_alike_are_one_item():
+    result = extract(shoes(RED, (186, 56, 50), apart=30), {})
+    pair = next(picture for picture in result.pictures if picture.details["category"] == "footwear")
+    assert (len(result.pictures), pair.details["box"][2] > 450) == (2, True)
+    assert pair.details["area"] > 24_000
+
+
+@pytest.mark.parametrize(("other", "apart"), [((60, 90, 60), 30), ((186, 56, 50), 500)])
+def test_shoes_of_two_colours_or_far_from_each_other_are_two(other: tuple[int, int, int], apart: int):
+    result = extract(shoes(RED, other, apart=apart), {})
+    assert [picture.details["category"] for picture in result.pictures].count("footwear") == 2
