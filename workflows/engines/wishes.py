@@ -22,6 +22,8 @@ _NEAR: Mapping[str, frozenset[str]] = {
     "accessory": frozenset({"headwear"}),
     "headwear": frozenset({"accessory"}),
 }
+# "Linen" is a cloth before it is a colour; "denim" is both.
+_COLORS = {name: () for name in (*SHOP_COLORS, *ImageColor.colormap) if name == "denim" or name not in MATERIALS}
 _CATEGORY_OF = {word: category for category, known in GARMENTS.items() for word in (category, *known)}
 # Denim, indigo and washed; black leather, cognac, brown and camel.
 _USUAL = {
@@ -65,7 +67,7 @@ def wishes(context: Mapping[str, Any]) -> Wishes:
         if word in _CATEGORY_OF
     }
     return Wishes(
-        colors=tuple(first(dict.fromkeys((*SHOP_COLORS, *ImageColor.colormap), ()))),
+        colors=tuple(first(_COLORS)),
         garments={word: _CATEGORY_OF[word] for word in garments if word in _CATEGORY_OF},
         materials=tuple(first(MATERIALS)),
     )

@@ -55,6 +55,8 @@ def test_the_name_counts_and_the_description_says_what_it_does_not():
         "garment_words": ["jumper"],
         "material_words": ["knit"],
     }
+    linen = understood("Linen trousers, denim jacket")
+    assert (linen["color_words"], linen["material_words"]) == (["denim"], ["linen", "denim"])
     assert understood(None, None) == {"color_words": [], "garment_words": [], "material_words": []}
     assert understood("x" * 10_000, "\0 🧦 ثوب")["garment_words"] == []
 
