@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import cv2
@@ -39,13 +39,13 @@ class Item:
     within: tuple[float, float] | None = None
     details: dict[str, Any] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def box(self) -> Box:
         """Return where on the photo more than half of the pixels are the item's."""
-        x, y, wide, high = cv2.boundingRect(_solid(self.alpha))
+        x, y, wide, high = cv2.boundingRect((self.alpha > 127).astype(np.uint8))
         return self.columns.start + x, self.rows.start + y, wide, high
 
-    @property
+    @cached_property
     def area(self) -> int:
         return int(np.count_nonzero(self.alpha > 127))
 
@@ -134,7 +134,3 @@ def _mask(shape: tuple[int, int], item: Item, name: str) -> Picture:
     pixels = np.zeros(shape, np.uint8)
     pixels[item.rows, item.columns] = item.alpha
     return Picture(name=f"{name}-mask", pixels=pixels, details={"mask_of": name}, format="png")
-
-
-def _solid(alpha: Bytes) -> Bytes:
-    return (alpha > 127).astype(np.uint8)

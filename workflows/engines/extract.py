@@ -26,7 +26,7 @@ class NoItemsFound(EngineError):
 
 
 class ItemsTooSmall(EngineError):
-    """No item covers {share} of the trial image. Send a smaller runtime_config.min_area, or leave it out."""
+    """No item covers {share:.4g} of the trial image. Send a smaller runtime_config.min_area, or leave it out."""
 
     code = "items_too_small"
 
@@ -34,9 +34,9 @@ class ItemsTooSmall(EngineError):
 def extract(photo: bytes, spec: Mapping[str, Any], *, checkpoint: Callable[[], None] = lambda: None) -> Result:
     """Cut the items out of a photo as a validated extract spec asks.
 
-    The pictures have alpha, or the background that `runtime_config` names, and are of at most `max_items` items: those
-    first that agree most with what the context says, then the largest. Their details give the box in pixels of the
-    upright photo. `checkpoint` is called between the steps. Raises NoItemsFound, ItemsTooSmall, and what
+    The pictures have alpha, or the background that `runtime_config` names. They are of at most `max_items` items, and
+    32: those first that agree most with what the context says, then the largest. Their details give the box in pixels
+    of the upright photo. `checkpoint` is called between the steps. Raises NoItemsFound, ItemsTooSmall, and what
     `runtime_config`, `checkpoint` and `read_photo` raise.
     """
     cv2.setNumThreads(1)  # worker processes are the parallelism
@@ -49,7 +49,7 @@ def extract(photo: bytes, spec: Mapping[str, Any], *, checkpoint: Callable[[], N
     found = items.items(pixels, seen.alpha, min_area=config.min_area)
     if not found:
         if config.min_area and items.items(pixels, seen.alpha):
-            raise ItemsTooSmall(share=f"{config.min_area:.4g}")
+            raise ItemsTooSmall(share=config.min_area)
         raise NoItemsFound
     checkpoint()
     found = paired([replace(item, details=_details(pixels, item, seen.faces)) for item in found])

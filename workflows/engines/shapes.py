@@ -54,11 +54,11 @@ def shape_of(mask: Bytes) -> Shape:
     sizes = [cv2.contourArea(line) for line in gaps] or [0.0]
     largest = gaps[int(np.argmax(sizes))] if gaps else None
     widths, trunk, split, free = _rows(mask)
-    full = widths.max()
+    full = max(1.0, float(widths.max()))
     body = max(1.0, float(np.median(trunk[round(0.5 * high) : round(0.85 * high)])))
-    middle = slice(round(0.2 * high), max(round(0.2 * high) + 1, round(0.6 * high)))
-    narrow = max(1.0, float(_smooth(trunk)[middle].min()))
-    at = round(0.2 * high) + int(_smooth(trunk)[middle].argmin())
+    first = round(0.2 * high)
+    middle = _smooth(trunk)[first : max(first + 1, round(0.6 * high))]
+    narrow, at = max(1.0, float(middle.min())), first + int(middle.argmin())
     above, below = float(trunk[: at + 1].max()), float(trunk[at:].max())
     columns = mask.sum(axis=0).astype(np.float32)
     third = max(1, wide // 3)
@@ -85,7 +85,7 @@ def shape_of(mask: Bytes) -> Shape:
         top_width=_around(widths, 0.05) / full,
         base=_around(widths, 0.95) / full,
         crown=float(np.median(widths[: max(1, high // 2)])) / full,
-        widest_at=float(np.flatnonzero(widths >= 0.97 * full).mean()) / high,
+        widest_at=float(np.flatnonzero(widths >= 0.97 * widths.max()).mean()) / high,
         reach=float(np.flatnonzero(np.append(True, widths > 1.2 * body)).max()) / high,
         peak_at=min(peak, 1 - peak),
         flat=_standing(mask),
@@ -98,7 +98,9 @@ def _small(mask: Bytes) -> Bytes:
     part = mask[top : top + high, left : left + wide].astype(np.uint8) * 255
     scale = _SIDE / max(wide, high)
     size = (max(2, round(wide * scale)), max(2, round(high * scale)))
-    return cv2.resize(part, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR) > 127
+    small = cv2.resize(part, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    solid = small > min(127, small.max() // 2)  # what is thin is thinner than a pixel now
+    return solid if solid.any() else np.ones_like(solid)
 
 
 def _upright(mask: Bytes) -> Bytes:
@@ -187,10 +189,7 @@ def _from_the_end(split: Bytes) -> float:
 
 
 def _smooth(values: Floats) -> Floats:
-    size = max(3, len(values) // 20)
-    return np.convolve(np.pad(values, size // 2, mode="edge"), np.ones(size) / size, mode="same")[size // 2 :][
-        : len(values)
-    ]
+    return cv2.blur(values[None], (max(3, len(values) // 20), 1), borderType=cv2.BORDER_REPLICATE)[0]
 
 
 def _around(widths: Floats, height: float) -> float:

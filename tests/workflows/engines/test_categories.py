@@ -51,6 +51,13 @@ def test_the_smallest_masks_have_a_category(size: tuple[int, int]):
     assert guessed(np.ones(size, bool)).category in CATEGORIES
 
 
+def test_what_is_thinner_than_can_be_measured_has_a_category():
+    specks = np.zeros((4000, 4000), bool)
+    specks[0, 0] = specks[-1, -1] = specks[2000, 7] = True
+    assert guessed(specks).category in CATEGORIES
+    assert guessed(np.eye(900, dtype=bool)).category in CATEGORIES
+
+
 # A box of 300 × 200 pixels, a face of 100 × 120, and how far below the face's upper end it lies.
 WORN = {"headwear": -80, "top": 150, "bottom": 520, "footwear": 1080}
 
