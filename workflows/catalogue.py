@@ -16,6 +16,7 @@ from django.conf import settings
 
 from billing.models import Client
 from studio_gateway.api.fields import StrictSerializer
+from workflows.engines import runtime_config
 from workflows.engines.base import BUILT_IN, EngineError, Result, asked_model, engine_name
 from workflows.engines.formats import DEFAULT, output_format
 from workflows.engines.providers.sizes import OPENAI_LIMITS, openai_sides
@@ -125,6 +126,8 @@ def _extract_faults(client: Client, spec: dict[str, Any]) -> Iterator[Fault]:
     with contextlib.suppress(OSError):  # storage that is away says nothing of the value
         yield from _fault(("trial_image",), check_trial_image, client=client, key=spec["trial_image"])
     yield from _fault(("runtime_config", "output_format"), output_format, spec=spec, default=DEFAULT)
+    for key in runtime_config.KEYS:
+        yield from _fault(("runtime_config", key), runtime_config.read_key, spec=spec, key=key)
 
 
 def _render_background(order: Order) -> Result:
@@ -162,7 +165,10 @@ def _gemini_items(order: Order) -> Result:
 
 
 NO_EVALUATION = "It does not evaluate what it made: eval_enabled changes nothing."
-NO_CONFIG = "Of runtime_config it knows model and output_format alone; the job's summary lists what was not used."
+NO_CONFIG = (
+    "Of runtime_config it knows model, output_format, "
+    f"{', '.join(runtime_config.KEYS[:-1])} and {runtime_config.KEYS[-1]}; the job's summary lists what was not used."
+)
 CUT_TO_SIZE = "Its provider makes sizes of its own; the image is cut and scaled from the nearest, and says from which."
 NO_SEED = "Its provider takes no seed: no order makes the same image again."
 
@@ -205,7 +211,11 @@ DEFINITIONS = {
             engines={
                 BUILT_IN: Engine(
                     perform=_extract_items,
-                    cannot=("It cuts out what stands before one background; items that touch come as one.", NO_CONFIG),
+                    cannot=(
+                        "It cuts out what stands before one background; items of one colour that touch come as one.",
+                        "Its categories are guesses from outlines: see the score of each.",
+                        NO_CONFIG,
+                    ),
                 ),
                 "gemini": Engine(
                     perform=_gemini_items,

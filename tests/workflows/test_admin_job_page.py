@@ -116,6 +116,27 @@ def test_an_extract_shows_the_photo_with_its_boxes_beside_the_cut_outs(db, shop:
         assert f'<li id="output-{number}">' in html
 
 
+def test_what_an_item_was_taken_for_stands_below_it_and_masks_are_not_numbered(db, shop: Shop, storage):
+    key = default_storage.save(f"clients/{shop.client.pk}/uploads/a.jpg", ContentFile(b"jpeg"))
+    colors = [{"color": "#a8b59a", "name": "sage", "share": 0.9}, {"color": "#1b2340", "name": 7, "share": 0.1}]
+    item = {"box": [0, 0, 4, 4], "category": "outerwear", "score": 0.625, "colors": colors}
+    details = [
+        item,
+        {"mask_of": "item-1"},
+        {"box": [2, 2, 2, 2], "category": "bag", "score": None},
+        {"mask_of": "item-2"},
+    ]
+    job = order(shop.client)
+    Job.objects.filter(pk=job.pk).update(workflow="extract", spec={"trial_image": key})
+    html = shown(made(job, details=details, summary={"photo": {"width": 4, "height": 4}}))
+    said = text(html)
+    assert "outerwear, 62% sure sage 90% #a8b59a #1b2340 10%" in said
+    assert re.search("mask.of item-1", said)
+    assert re.findall('<a class="box" href="(#output-[0-9])" aria-label="([0-9]):', html) == [
+        ("#output-1", "1"), ("#output-3", "2")]  # fmt: skip
+    assert re.findall('<li id="(output-[0-9])">', html) == [f"output-{number}" for number in (1, 2, 3, 4)]
+
+
 @pytest.mark.parametrize(
     ("key", "why"),
     [

@@ -39,13 +39,14 @@ class Box:
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """One output as it is shown; its number ties it to its box."""
+    """One output as it is shown; its number ties it to its box on the photo. `guess` is what an engine takes it for."""
 
     number: int
     output: Output
     url: str | None
     thumbnail_url: str | None
     box: Box | None
+    guess: str
     colors: list[Swatch]
     scores: SafeString | None
     details: SafeString | None
@@ -64,18 +65,22 @@ class Photo:
 
 def pictures(job: Job, outputs: list[Output]) -> list[Picture]:
     width, height = _photo_size(job)
-    shown = []
-    for number, output in enumerate(outputs, start=1):
+    shown: list[Picture] = []
+    boxes = 0
+    for output in outputs:
         output.job = job
         url = output.url
         details = output.details if isinstance(output.details, dict) else {}
+        box = _box(details.get("box"), width=width, height=height)
+        boxes += box is not None  # a mask has none, and the items are numbered without gaps
         shown.append(
             Picture(
-                number=number,
+                number=boxes,
                 output=output,
                 url=url,
                 thumbnail_url=output.thumbnail_url or url,
-                box=_box(details.get("box"), width=width, height=height),
+                box=box,
+                guess=_guess(details),
                 colors=measured(details.get("colors")),
                 scores=scores(details),
                 details=readable(details) if details else None,
@@ -108,7 +113,7 @@ def asked(job: Job) -> list[Swatch]:
 
 
 def measured(found: Any) -> list[Swatch]:
-    """Return the colours that an engine says it found, each with its share, as it wrote them: {color, share}."""
+    """Return the colours that an engine says it found, each with its share, as it wrote them: {color, name, share}."""
     return list(_measured(found)) if isinstance(found, list) else []
 
 
@@ -121,7 +126,17 @@ def _measured(found: list[Any]) -> Iterator[Swatch]:
     for one in found[:MOST_SWATCHES]:
         color, share = (one.get("color"), one.get("share")) if isinstance(one, dict) else (one, None)
         if isinstance(color, str) and HEX.fullmatch(color):
-            yield Swatch(name=f"{color} {share:.0%}" if isinstance(share, int | float) else color, color=color)
+            named = one.get("name") if isinstance(one, dict) else None
+            name = named if isinstance(named, str) else color
+            yield Swatch(name=f"{name} {share:.0%}" if isinstance(share, int | float) else name, color=color)
+
+
+def _guess(details: dict[str, Any]) -> str:
+    """Return what an engine took an item for, and how sure it was."""
+    category, score = details.get("category"), details.get("score")
+    if not isinstance(category, str):
+        return ""
+    return f"{category}, {score:.0%} sure" if isinstance(score, int | float) else category
 
 
 def _named(name: str) -> Swatch:
