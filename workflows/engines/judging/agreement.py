@@ -35,6 +35,8 @@ def agreement(small: Bytes, colors: Sequence[str], mood: Mood) -> Score:
     """
     lightness, across, along = np.moveaxis(palette.lab(small), -1, 0)
     used = palette.lab(np.array([[ImageColor.getrgb(color) for color in colors or mood.palette]], np.uint8))[0]
+    if colors:  # which materials such as wood and stone dilute
+        used = np.vstack([used, [used[:, 0].mean(), 0, 0]])
     chroma = np.hypot(used[:, 1], used[:, 2])
     span = float(np.ptp(used[:, 0]))
     left, right = (float(half.mean()) for half in np.array_split(lightness, 2, axis=1))

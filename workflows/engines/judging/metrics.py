@@ -86,8 +86,9 @@ def sharpness(gray: Floats) -> Score:
     """
     once, again = 1.0, 4.0
     strong, weak = _gradient(gray, once), _gradient(gray, again)
-    # Of an image that fills 512 x 512; on a smaller one whatever is smooth is as much steeper.
-    is_edge = strong * (gray.size**0.5 / 512) > 4
+    # An edge is much steeper than a slope of light from one side of the image to the other, whatever its size.
+    darkest, lightest = np.percentile(gray, (1, 99))
+    is_edge = strong > max(2, 12 * (lightest - darkest) / gray.size**0.5)
     if is_edge.mean() < 5e-4:
         return Score(1.0, "It has no edges that could be out of focus.")
     ratio = max(float(np.percentile(strong[is_edge] / np.maximum(weak[is_edge], 1e-3), 95)) ** 2, 1.001)
