@@ -95,7 +95,7 @@ EVALUATED = {
                     (
                         "mood",
                         0.964,
-                        "Of light and colour, lightness (L*) agrees least: it is 69 (37 to 107).",
+                        "Of light and colour, lightness (L*) agrees least: it is 69 (passes from 37 to 107).",
                     ),
                 )
             },

@@ -68,10 +68,13 @@ def agreement(small: Bytes, colors: Sequence[str], mood: Mood) -> Score:
         ),
     ]
     worst = min(parts, key=lambda part: part.score)
+    if worst.score == 1:
+        said = ", ".join(f"{part.name} {part.measured:.0f}" for part in parts)
+        return Score(1, f"Light and colour are as asked: {said}.")
     return Score(
         worst.score,
         f"Of light and colour, {worst.name} agrees least: it is {worst.measured:.0f} "
-        f"({worst.lowest - worst.reach:.0f} to {worst.highest + worst.reach:.0f}).",
+        f"(passes from {worst.lowest - worst.reach:.0f} to {worst.highest + worst.reach:.0f}).",
     )
 
 
