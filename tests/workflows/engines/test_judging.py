@@ -139,10 +139,10 @@ DARK_BLUE = dithered(ramp(20, 40)) // np.array([4, 2, 1], np.uint8)
         (DARK_BLUE, "bright warm", [], "lightness"),
         (dithered(ramp(225, 250)), "moody", [], "lightness"),
         (plain((60, 60, 60)), "dramatic", [], "contrast"),
-        (gray(np.indices((512, 512))[1] // 64 % 2 * 255.0), "soft", ["#777777", "#8a8a8a"], "contrast"),
+        (gray(np.indices((512, 512))[1] // 64 % 2 * 255.0), "soft", [], "contrast"),
         (plain((150, 170, 220)), "sunset warm", [], "warmth"),
         (dithered(ramp(110, 170)), "energetic", [], "saturation"),
-        (dithered(np.tile(np.linspace(40, 200, 512), (512, 1))), "moody", ["#777777"], "light from the right"),
+        (dithered(np.tile(np.linspace(5, 250, 512), (512, 1))), "moody", ["#777777"], "light from the right"),
     ],
     ids=["dark blue", "white", "flat", "harsh", "cool", "pale", "from the other side"],
 )  # fmt: skip
@@ -153,7 +153,7 @@ def test_an_image_in_another_mood_fails_it(pixels: np.ndarray, asked: str, color
 
 
 def test_light_from_the_side_that_was_asked_for_is_in_the_mood():
-    pixels = dithered(np.tile(np.linspace(200, 40, 512), (512, 1)))
+    pixels = dithered(np.tile(np.linspace(250, 5, 512), (512, 1)))
     assert score("mood", pixels, mood=mood_of("moody"), colors=["#777777"]).passed
     assert not score("mood", pixels, mood=mood_of("modern"), colors=["#777777"]).passed
 

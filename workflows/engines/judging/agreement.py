@@ -47,7 +47,7 @@ def agreement(small: Bytes, colors: Sequence[str], mood: Mood) -> Score:
             "contrast (spread of L*)",
             float(np.ptp(np.percentile(lightness, (5, 95)))),
             12 * mood.contrast,
-            max(60 + 60 * mood.contrast, span + 30),
+            100 if colors else max(60 + 60 * mood.contrast, span + 30),
             10,
         ),
         _Part("warmth (b*)", float(along.mean()), *_ends(used[:, 2] + 5 * mood.warmth), 18),
@@ -62,9 +62,9 @@ def agreement(small: Bytes, colors: Sequence[str], mood: Mood) -> Score:
         _Part(
             "light from the right (L*)",
             right - left,
-            -20 - span if aside > 0.3 else -100,
-            20 + span if aside < -0.3 else 100,
-            10,
+            -25 - span if aside > 0.3 else -100,
+            25 + span if aside < -0.3 else 100,
+            15,
         ),
     ]
     worst = min(parts, key=lambda part: part.score)

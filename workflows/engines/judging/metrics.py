@@ -49,12 +49,12 @@ def exposure(small: Bytes, pixels: Bytes, colors: Sequence[str]) -> Score:
     What is asked for is no fault: with white among the colours white is not clipped, nor is an image too light.
     """
     lightness = float(np.median(palette.lab(small)[..., 0]))
-    asked = [*_lab_of(colors)[:, 0]] if colors else [50.0]
-    lowest, highest = min(12.0, *asked), max(97.0, *asked)
+    asked = _lab_of(colors)[:, 0] if colors else np.full(1, 50.0)
+    lowest, highest = min(12.0, float(asked.min()) / 2), max(97.0, float(asked.max()))
     step = max(1, round((pixels.shape[0] * pixels.shape[1] / 250_000) ** 0.5))
     sampled = pixels[::step, ::step]
     blown = 0.0 if highest > 97 else float((sampled.min(axis=2) >= 254).mean())
-    black = 0.0 if lowest < 3 else float((sampled.max(axis=2) <= 1).mean())
+    black = 0.0 if lowest < 1.5 else float((sampled.max(axis=2) <= 1).mean())
     value = min(
         falling(max(lowest - lightness, lightness - highest), good=0, bad=10),
         falling(max(blown, black), good=0, bad=0.1),
@@ -88,7 +88,7 @@ def sharpness(gray: Floats) -> Score:
     strong, weak = _gradient(gray, once), _gradient(gray, again)
     # An edge is much steeper than a slope of light from one side of the image to the other, whatever its size.
     darkest, lightest = np.percentile(gray, (1, 99))
-    is_edge = strong > max(2, 12 * (lightest - darkest) / gray.size**0.5)
+    is_edge = strong > max(2, 12 * (lightest - darkest) / min(gray.shape))
     if is_edge.mean() < 5e-4:
         return Score(1.0, "It has no edges that could be out of focus.")
     ratio = max(float(np.percentile(strong[is_edge] / np.maximum(weak[is_edge], 1e-3), 95)) ** 2, 1.001)
