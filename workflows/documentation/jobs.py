@@ -83,7 +83,7 @@ EVALUATED = {
                         "Of the colours asked for, #a8b59a is met worst: CIEDE2000 is 1.1 to the nearest main colour, "
                         "#a4b196 (at most 10).",
                     ),
-                    ("room_for_product", 0.977, "Edges cover 0.3% of the place left free (at most 6%)."),
+                    ("room_for_product", 0.977, "Edges cover 0.1% of the place left free (at most 3%)."),
                     (
                         "exposure",
                         1.0,

@@ -71,11 +71,11 @@ def test_clutter_where_the_product_belongs_fails_the_room_and_elsewhere_it_does_
     pixels = cluttered(20, 20, 150)
     in_the_way = score("room_for_product", pixels, free_box=[10, 10, 180, 180])
     assert not in_the_way.passed
-    assert in_the_way.reason.startswith("Edges cover ") and "of the place left free (at most 6%)" in in_the_way.reason
+    assert in_the_way.reason.startswith("Edges cover ") and "of the place left free (at most 3%)" in in_the_way.reason
     assert score("room_for_product", pixels, free_box=[250, 250, 200, 200]).value == 1
     assert score("room_for_product", pixels).value > 0.9
     supposed = score("room_for_product", cluttered(160, 180, 200))
-    assert not supposed.passed and "the middle, where a product is supposed to stand" in supposed.reason
+    assert not supposed.passed and "the middle, where a product is supposed to stand (" in supposed.reason
 
 
 @pytest.mark.parametrize(
@@ -141,10 +141,10 @@ DARK_BLUE = dithered(ramp(20, 40)) // np.array([4, 2, 1], np.uint8)
         (plain((60, 60, 60)), "dramatic", [], "contrast"),
         (gray(np.indices((512, 512))[1] // 64 % 2 * 255.0), "soft", [], "contrast"),
         (plain((150, 170, 220)), "sunset warm", [], "warmth"),
-        (dithered(ramp(110, 170)), "energetic", [], "saturation"),
+        (plain((60, 220, 170)), "calm", [], "saturation"),
         (dithered(np.tile(np.linspace(5, 250, 512), (512, 1))), "moody", ["#777777"], "light from the right"),
     ],
-    ids=["dark blue", "white", "flat", "harsh", "cool", "pale", "from the other side"],
+    ids=["dark blue", "white", "flat", "harsh", "cool", "garish", "from the other side"],
 )  # fmt: skip
 def test_an_image_in_another_mood_fails_it(pixels: np.ndarray, asked: str, colors: list[str], says: str):
     found = score("mood", pixels, mood=mood_of(asked), colors=colors)

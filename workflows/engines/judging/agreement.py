@@ -35,14 +35,14 @@ def agreement(small: Bytes, colors: Sequence[str], mood: Mood) -> Score:
     """
     lightness, across, along = np.moveaxis(palette.lab(small), -1, 0)
     used = palette.lab(np.array([[ImageColor.getrgb(color) for color in colors or mood.palette]], np.uint8))[0]
-    if colors:  # which materials such as wood and stone dilute
-        used = np.vstack([used, [used[:, 0].mean(), 0, 0]])
-    chroma = np.hypot(used[:, 1], used[:, 2])
+    # Materials such as stone are as gray as they are.
+    warmth = np.array([*used[:, 2], 0])
+    strongest = float(np.hypot(used[:, 1], used[:, 2]).max())
     span = float(np.ptp(used[:, 0]))
     left, right = (float(half.mean()) for half in np.array_split(lightness, 2, axis=1))
     aside = math.sin(math.radians(mood.azimuth))
     parts = [
-        _Part("lightness (L*)", float(lightness.mean()), *_ends(used[:, 0]), 35),
+        _Part("lightness (L*)", float(lightness.mean()), *_ends(used[:, 0]), 60 if colors else 35),
         _Part(
             "contrast (spread of L*)",
             float(np.ptp(np.percentile(lightness, (5, 95)))),
@@ -50,12 +50,12 @@ def agreement(small: Bytes, colors: Sequence[str], mood: Mood) -> Score:
             100 if colors else max(60 + 60 * mood.contrast, span + 30),
             10,
         ),
-        _Part("warmth (b*)", float(along.mean()), *_ends(used[:, 2] + 5 * mood.warmth), 18),
+        _Part("warmth (b*)", float(along.mean()), *_ends(warmth + 5 * mood.warmth), 18),
         _Part(
             "saturation (C*)",
             float(np.hypot(across, along).mean()),
-            float(chroma.min()) * min(1, mood.saturation),
-            float(chroma.max()) * max(1, mood.saturation),
+            0,
+            strongest * max(1, mood.saturation),
             20,
         ),
         # What is lighter on one side may be so because of its colours.
