@@ -88,7 +88,7 @@ EVALUATED = {
                         "exposure",
                         1.0,
                         "The median lightness is 70 (12 to 97); 0.0% of it is clipped to white and 0.0% to black "
-                        "(at most 5%).",
+                        "(at most 10%).",
                     ),
                     ("banding", 1.0, "False contours run through 0.0% of it (at most 5%)."),
                     ("sharpness", 1.0, "Its sharpest edges are blurred by 0.0 pixels, seen at 512 x 512 (at most 3)."),

@@ -46,7 +46,8 @@ def agreement(small: Bytes, colors: Sequence[str], mood: Mood) -> Score:
         _Part(
             "contrast (spread of L*)",
             float(np.ptp(np.percentile(lightness, (5, 95)))),
-            12 * mood.contrast,
+            # What was asked for may be black on white, or black alone.
+            0 if colors else 12 * mood.contrast,
             100 if colors else max(60 + 60 * mood.contrast, span + 30),
             10,
         ),

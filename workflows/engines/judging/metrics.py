@@ -57,12 +57,12 @@ def exposure(small: Bytes, pixels: Bytes, colors: Sequence[str]) -> Score:
     black = 0.0 if lowest < 1.5 else float((sampled.max(axis=2) <= 1).mean())
     value = min(
         falling(max(lowest - lightness, lightness - highest), good=0, bad=10),
-        falling(max(blown, black), good=0, bad=0.1),
+        falling(max(blown, black), good=0, bad=0.2),
     )
     return Score(
         value,
         f"The median lightness is {lightness:.0f} ({lowest:.0f} to {highest:.0f}); {blown:.1%} of it is clipped to "
-        f"white and {black:.1%} to black (at most 5%).",
+        f"white and {black:.1%} to black (at most 10%).",
     )
 
 
