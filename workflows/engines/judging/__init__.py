@@ -29,7 +29,7 @@ def judge(pixels: Bytes, *, colors: Sequence[str], free_box: Sequence[int] | Non
     product in pixels, left, top, width and height; None: the middle is supposed. Without a mood, none is judged.
     """
     height, width = pixels.shape[:2]
-    small = cv2.resize(pixels, (96, 96), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(pixels, (64, 64), interpolation=cv2.INTER_AREA)
     # As floats before it is made smaller: rounded after, what was dithered would get contours.
     gray = _smaller(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32), _CONTOUR_PIXELS)
     edges = _smaller(gray, _EDGE_PIXELS)
