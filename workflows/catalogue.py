@@ -164,7 +164,6 @@ def _gemini_items(order: Order) -> Result:
     return gemini_items.extract(photo, order)
 
 
-NO_EVALUATION = "It does not evaluate what it made: eval_enabled changes nothing."
 NO_CONFIG = (
     "Of runtime_config it knows model, output_format, "
     f"{', '.join(runtime_config.KEYS[:-1])} and {runtime_config.KEYS[-1]}; the job's summary lists what was not used."
@@ -186,16 +185,16 @@ DEFINITIONS = {
                     perform=_render_background,
                     resolutions=tuple(PIXEL_CLASSES),
                     ratios=RATIOS,
-                    cannot=("It draws a set, its light and its materials: no people, products or text.", NO_EVALUATION),
+                    cannot=("It draws a set, its light and its materials: no people, products or text.",),
                 ),
                 "gemini": Engine(
                     perform=_gemini_background,
-                    cannot=(CUT_TO_SIZE, "Its provider does not promise the same image for a seed.", NO_EVALUATION),
+                    cannot=(CUT_TO_SIZE, "Its provider does not promise the same image for a seed."),
                     key_setting="GEMINI_API_KEY",
                 ),
                 "openai": Engine(
                     perform=_openai_background,
-                    cannot=(CUT_TO_SIZE, NO_SEED, NO_EVALUATION),
+                    cannot=(CUT_TO_SIZE, NO_SEED),
                     key_setting="OPENAI_API_KEY",
                     fits=lambda size: openai_sides(size) is not None,
                     limits=OPENAI_LIMITS,

@@ -33,6 +33,24 @@ def test_a_background_is_ordered_paid_for_made_and_downloaded(gateway: Gateway, 
     assert shop.balance == 99
 
 
+def test_an_image_is_judged_where_the_order_asks_for_it(gateway: Gateway, shop: Shop):
+    spec = {"scene_type": "podium", "mood": "calm", "dominant_colors": ["sage"], "resolution": "512", "seed": 5}
+    jobs = {}
+    for enabled in (True, False, None):
+        order = {**spec, "eval_enabled": enabled}
+        accepted = gateway.call("POST", "/v1/background-generator", order, key=shop.key)
+        jobs[enabled] = gateway.finished(accepted.json["job_id"], key=shop.key)
+        assert jobs[enabled]["status"] == "SUCCESS"
+    said = jobs[True]["summary"]["eval"]
+    assert (said["passed"], said["tries"]) == (True, 1)
+    assert {*said["scores"]} == {"palette", "room_for_product", "exposure", "banding", "sharpness", "mood"}
+    for one in said["scores"].values():
+        assert one["passed"] and one["threshold"] <= one["score"] <= 1 and one["reason"]
+    assert "eval" not in jobs[False]["summary"] and "eval" not in jobs[None]["summary"]
+    assert {job["outputs"][0]["sha256"] for job in jobs.values()} == {jobs[True]["outputs"][0]["sha256"]}
+    assert shop.balance == 97
+
+
 def test_the_items_on_a_photo_of_a_person_are_cut_out(gateway: Gateway, shop: Shop):
     context = {"max_items": 2, "product_name": "orange flight suit"}
     order = {"trial_image": photo_of_a_person(shop), "extraction_context": context}

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.files.storage import default_storage
 from django.utils.safestring import SafeString
 
-from studio_gateway.admin import readable
+from studio_gateway.admin import label, readable
 from workflows.engines.base import EngineError
 from workflows.engines.colors import parse_color
 from workflows.models import Job, Output
@@ -17,6 +17,7 @@ from workflows.storage import check_trial_image
 HEX = re.compile(r"#[0-9a-f]{6}")
 # A client may send thousands.
 MOST_SWATCHES = 24
+COLOURS = {"passed": "success", "failed": "danger"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +39,17 @@ class Box:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Score:
+    """What the evaluation of an image said in one respect."""
+
+    name: str
+    score: str
+    threshold: str
+    passed: SafeString
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Picture:
     """One output as it is shown; its number ties it to its box on the photo. `guess` is what an engine takes it for."""
 
@@ -48,7 +60,6 @@ class Picture:
     box: Box | None
     guess: str
     colors: list[Swatch]
-    scores: SafeString | None
     details: SafeString | None
 
 
@@ -82,7 +93,6 @@ def pictures(job: Job, outputs: list[Output]) -> list[Picture]:
                 box=box,
                 guess=_guess(details),
                 colors=measured(details.get("colors")),
-                scores=scores(details),
                 details=readable(details) if details else None,
             )
         )
@@ -117,9 +127,20 @@ def measured(found: Any) -> list[Swatch]:
     return list(_measured(found)) if isinstance(found, list) else []
 
 
-def scores(said: dict[str, Any]) -> SafeString | None:
-    """Lay out what evaluation an engine gave, whatever its scores are called."""
-    return readable(said["eval"]) if said.get("eval") else None
+def scores(said: Any) -> list[Score]:
+    """Return what the `eval` of a job's summary says of each metric."""
+    found = said.get("scores") if isinstance(said, dict) else None
+    return [
+        Score(
+            name=name.replace("_", " "),
+            score=str(one.get("score")),
+            threshold=str(one.get("threshold")),
+            passed=label("passed" if one.get("passed") is True else "failed", COLOURS),
+            reason=str(one.get("reason")),
+        )
+        for name, one in (found.items() if isinstance(found, dict) else ())
+        if isinstance(one, dict)
+    ]
 
 
 def _measured(found: list[Any]) -> Iterator[Swatch]:

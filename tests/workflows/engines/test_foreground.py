@@ -14,7 +14,7 @@ from workflows.engines.foreground import look
 from workflows.engines.images import read_photo
 from workflows.engines.matting import decontaminate, refined
 
-MASK = Path(__file__).parent / "photos" / "astronaut-mask.png"  # drawn by hand
+MASK = Path(__file__).parent / "astronaut-mask.png"  # drawn by hand
 
 
 @pytest.fixture(autouse=True)
