@@ -81,7 +81,7 @@ def _quality_of_backdrops(section: Section, scenes: tuple[str, ...]) -> None:
             )
             passed.append(said.passed)
             for name, score in said.scores.items():
-                scores.setdefault(name, {})[f"{scene}, {mood}"] = score.score
+                scores.setdefault(name, {})[f"{scene}, {mood}"] = score.value
     for name, of_images in scores.items():
         section.add(f"score {name!r}, all scenes in six moods", list(of_images.values()), "", "see docs/engines.md")
     section.add("images of these that pass at the first attempt", 100 * float(np.mean(passed)), "%")
