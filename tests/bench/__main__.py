@@ -41,7 +41,7 @@ def main() -> None:
     for name in asked.sections or SECTIONS:
         measured[name] = importlib.import_module(SECTIONS[name]).measure(bench)
         print(report.markdown(measured[name]), flush=True)
-    report.write(machine, measured)
+        report.write(machine, measured)  # each time: what is broken off leaves what it has
     print(f"written to {FOLDER}/bench.md and bench.json")
 
 
