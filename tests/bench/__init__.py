@@ -15,6 +15,7 @@ SECTIONS = {
     "queue": "tests.bench.queue",
     "idle": "tests.bench.idle",
     "growth": "tests.bench.growth",
+    "engines": "tests.bench.engines",
 }
 
 

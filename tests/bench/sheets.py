@@ -24,9 +24,10 @@ from workflows.engines.extract import extract
 SCENES = (
     "studio sweep", "wall and floor", "podium", "steps", "tabletop", "shelf", "window light", "drapery",
     "marble table", "wooden table", "concrete wall and floor", "limewash plaster wall", "linen tablecloth",
-    "paper", "arches", "water", "sand", "palm leaf shadow", "leafy branch shadow", "bokeh", "gradient",
-    "sea horizon", "meadow horizon", "desert horizon", "brick wall", "terrazzo", "tiles",
-    "marble podium in window light", "arch with plinths and palm shadow",
+    "paper roll", "cut paper", "arches", "water", "sand dunes", "beach", "snow", "palm leaf shadow",
+    "leafy branch shadow", "bokeh", "gradient", "flat lay on stone", "sea horizon", "meadow horizon",
+    "mountain horizon", "brick wall", "terrazzo table", "tiled wall", "marble podium in window light",
+    "arch with plinths and palm shadow",
 )  # fmt: skip
 MOODS = ("bright airy", "warm", "cool", "dramatic", "luxury", "playful")
 PALETTES = (

@@ -57,6 +57,9 @@ def understand(text: str) -> Scene:
     if len(strong) > 1 and any("backdrop" in SETS[name].parts for name in strong if name != "paper"):
         strong = [name for name in strong if name != "paper"]
     lands = [name for name in understood if name in LANDS]
+    # A desert and a winter landscape have horizons of their own, which are no sea's.
+    if not lands and {"sand", "snow"} & set(strong):
+        strong = [name for name in strong if name != "horizon"]
     # A wall that is named is one, and so is a land.
     named = [*strong, *(["horizon"] if lands else []), *(["wall and floor"] if "wall" in understood else [])]
     parts: dict[Part, str] = {}

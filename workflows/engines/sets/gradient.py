@@ -25,7 +25,7 @@ def clouds(shot: Shot) -> list[Layer]:
                for x, y in zip(at_x, at_y, strict=True)]  # fmt: skip
     # The nearer to each other they lie, the shorter is the way over, so that something is left of each.
     apart = (2 * 0.8 * np.sin(np.pi / len(colors))) ** 2
-    weights = np.exp(-(np.stack(squared) - np.min(squared, axis=0)) * (4.6 / apart))
+    weights = np.exp(-(np.stack(squared) - np.min(squared, axis=0)) * ((4.6 if len(colors) < 4 else 8) / apart))
     weights /= weights.sum(axis=0)
     # Mixed as cube roots of light, which the eye sees as even steps.
     mixed = sum(weight[..., None] * np.cbrt(color) for weight, color in zip(weights, colors, strict=True)) ** 3
