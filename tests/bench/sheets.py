@@ -91,7 +91,7 @@ def palettes() -> Image.Image:
 
 def extractions() -> Image.Image:
     rows, names = [], []
-    for name, photo, _ in photographs():
+    for name, photo, _ in [*list(photographs())[:-1:3], ("astronaut", *astronaut())]:
         result = extract(photo, {})
         seen = Image.open(BytesIO(photo)).convert("RGB")
         rows.append([_fit(seen), _fit(_boxed(seen, result)), *(_on_checks(one.pixels) for one in result.pictures[:4])])
