@@ -94,9 +94,9 @@ def extractions() -> Image.Image:
     for name, photo, _ in [*list(photographs())[:-1:3], ("astronaut", *astronaut())]:
         result = extract(photo, {})
         seen = Image.open(BytesIO(photo)).convert("RGB")
-        rows.append([_fit(seen), _fit(_boxed(seen, result)), *(_on_checks(one.pixels) for one in result.pictures[:4])])
+        rows.append([_fit(seen), _fit(_boxed(seen, result)), *(_on_checks(one.pixels) for one in result.pictures[:2])])
         names.append(name)
-    return _table(rows, rows=names, columns=["photo", "boxes", "cut-outs, the first four", "", "", ""])
+    return _table(rows, rows=names, columns=["photo", "boxes", "the first two cut-outs", ""])
 
 
 def _thumbnail(result: Result) -> Image.Image:
