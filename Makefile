@@ -7,7 +7,12 @@ UV := $(shell command -v uv 2>/dev/null)
 SECONDS ?= 600
 SEED ?= 1
 
-.PHONY: run demo test lint chaos
+# What the benchmark measures (nothing named: all of it), how often, and how many jobs its large database has.
+SECTIONS ?=
+ROUNDS ?= 5
+ROWS ?= 10000
+
+.PHONY: run demo test lint chaos bench
 
 run: .venv/ready
 	$(BIN)/python manage.py up
@@ -16,10 +21,13 @@ demo: .venv/ready
 	$(BIN)/python manage.py demo $(if $(PHOTO),--photo "$(PHOTO)")
 
 test: .venv/ready-for-tests
-	$(BIN)/python -m pytest --numprocesses 5 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 6 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 chaos: .venv/ready-for-tests
 	$(BIN)/python -m tests.faults.campaign --seconds $(SECONDS) --seed $(SEED)
+
+bench: .venv/ready-for-tests
+	$(BIN)/python -m tests.bench --rounds $(ROUNDS) --rows $(ROWS) $(SECTIONS)
 
 lint: .venv/ready-for-tests
 	$(BIN)/ruff check .

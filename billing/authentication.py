@@ -1,10 +1,11 @@
 """Who is asking."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Case, OuterRef, Q, QuerySet, Subquery, When
+from django.db.models import Case, OuterRef, Q, QuerySet, Subquery, TextField, Value, When
 from django.db.models.functions import Now
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import APIException, AuthenticationFailed, NotAuthenticated
@@ -15,6 +16,7 @@ from billing.keys import TEST, digest
 from billing.models import ApiKey, Client, Configuration, ShopDomain, ShopifySecret
 from billing.shopify import signature_holds
 from studio_gateway.api.throttling import failed_authentication
+from studio_gateway.prepared import PreparedQuery
 from studio_gateway.text import is_storable
 
 SIGNATURE, SHOP = "HTTP_X_SHOPIFY_HMAC_SHA256", "HTTP_X_SHOPIFY_SHOP_DOMAIN"
@@ -47,17 +49,15 @@ class BearerAuthentication(BaseAuthentication):
             raise _refused(
                 request, NotAuthenticated("Send an API key: Authorization: Bearer sk_…", code="missing_api_key")
             )
-        keys = ApiKey.objects.filter(
-            Q(expires_at=None) | Q(expires_at__gt=Now()), digest=digest(secret.strip()), revoked_at=None
-        )
         signed = SIGNATURE in request.META
-        key = _with_client(keys, signed=signed).first()
+        key = (_signed_key if signed else _key).first(digest(secret.strip()))
         if key is None:
             error = AuthenticationFailed("This API key is unknown, revoked or expired.", code="invalid_api_key")
             raise _refused(request, error)
+        prefix, secrets, *admission = key
         if signed:
-            _check_signature(request, key.encrypted_secrets)
-        return _admitted(request, key, key_prefix=key.prefix)
+            _check_signature(request, secrets)
+        return _admitted(request, admission, key_prefix=prefix)
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="Studio Gateway"'
@@ -76,13 +76,9 @@ class OrderAuthentication(BearerAuthentication):
         domain = request.META.get(SHOP, "").strip().lower()
         if not is_storable(domain):
             domain = ""  # which is nobody's either
-        # Where there is no such shop, another one is read in its place: a miss must not be quicker than a hit.
-        decoy = ShopDomain.objects.order_by("pk").values("pk")[:1]
-        named_first = Case(When(domain=domain, then=0), default=1)
-        shops = ShopDomain.objects.filter(Q(domain=domain) | Q(pk=Subquery(decoy))).order_by(named_first)
-        shop = _with_client(shops, signed=True).first()
-        _check_signature(request, shop.encrypted_secrets if shop and shop.domain == domain else [])
-        return _admitted(request, shop, key_prefix="")
+        found, secrets, *admission = _shop.first(domain) or (None, [])
+        _check_signature(request, secrets if found == domain else [])
+        return _admitted(request, admission, key_prefix="")
 
 
 def authenticated(request: Request) -> tuple[Client, Credentials]:
@@ -92,15 +88,36 @@ def authenticated(request: Request) -> tuple[Client, Credentials]:
     return client, credentials
 
 
-def _with_client(rows: QuerySet[Any], *, signed: bool) -> QuerySet[Any]:
-    """Read each row's client along with all that admission hangs on and, for a signed request, its secrets."""
-    rows = rows.select_related("client").annotate(
-        config_version=Subquery(Configuration.objects.values("version")[:1]), read_at=Now()
-    )
-    if signed:
-        secrets = ShopifySecret.objects.filter(client=OuterRef("client_id")).order_by("-pk")
-        rows = rows.annotate(encrypted_secrets=ArraySubquery(secrets.values("encrypted")))
-    return rows
+_CLIENT = [field.attname for field in Client._meta.concrete_fields]
+
+
+def _keys(digest: str, *, signed: bool) -> QuerySet[Any, Any]:
+    keys = ApiKey.objects.filter(Q(expires_at=None) | Q(expires_at__gt=Now()), digest=digest, revoked_at=None)
+    return _with_client(keys, "prefix", signed=signed)
+
+
+def _shops(domain: str) -> QuerySet[Any, Any]:
+    # Where there is no such shop, another one is read in its place: a miss must not be quicker than a hit.
+    decoy = ShopDomain.objects.order_by("pk").values("pk")[:1]
+    named_first = Case(When(domain=domain, then=0), default=1)
+    shops = ShopDomain.objects.filter(Q(domain=domain) | Q(pk=Subquery(decoy))).order_by(named_first)
+    return _with_client(shops, "domain", signed=True)
+
+
+def _with_client(rows: QuerySet[Any], name: str, *, signed: bool) -> QuerySet[Any, Any]:
+    """Read `name`, for a signed request the client's secrets, the configuration's version, and the client with the time
+    at which it was read."""
+    secrets = ShopifySecret.objects.filter(client=OuterRef("client_id")).order_by("-pk")
+    return rows.annotate(
+        config_version=Subquery(Configuration.objects.values("version")[:1]),
+        read_at=Now(),
+        secrets=ArraySubquery(secrets.values("encrypted")) if signed else Value(None, TextField()),
+    ).values_list(name, "secrets", "config_version", "read_at", *(f"client__{column}" for column in _CLIENT))
+
+
+_key = PreparedQuery(partial(_keys, signed=False))
+_signed_key = PreparedQuery(partial(_keys, signed=True))
+_shop = PreparedQuery(_shops)
 
 
 def _check_signature(request: Request, secrets: list[str]) -> None:
@@ -110,10 +127,11 @@ def _check_signature(request: Request, secrets: list[str]) -> None:
         raise _refused(request, error)
 
 
-def _admitted(request: Request, row: Any, *, key_prefix: str) -> tuple[Client, Credentials]:
-    client: Client = row.client
-    client.read_at = row.read_at
-    credentials = Credentials(key_prefix=key_prefix, config_version=row.config_version)
+def _admitted(request: Request, row: list[Any], *, key_prefix: str) -> tuple[Client, Credentials]:
+    config_version, read_at, *values = row
+    client = Client.from_db("default", _CLIENT, values)
+    client.read_at = read_at
+    credentials = Credentials(key_prefix=key_prefix, config_version=config_version)
     # The request log reads it there, also when the next line refuses.
     request._request.authenticated = (client, credentials)  # type: ignore[attr-defined]
     if client.suspended_at is not None:

@@ -5,6 +5,7 @@ Every movement is one statement that updates the client's row and writes the ent
 row. What calls these from a transaction of its own calls them last: the client's row stays locked until the commit.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,29 +27,40 @@ from billing.errors import (
 )
 from billing.models import MAX_ACTOR, MAX_AMOUNT, MAX_REASON, MAX_REFERENCE, Client, LedgerEntry
 from studio_gateway.ids import new_ulid
+from studio_gateway.prepared import prepared_cursor
 from studio_gateway.text import is_storable
 
 MOVE = """
 WITH moved AS (
     UPDATE billing_client
-       SET balance = balance + %(amount)s, ledger_seq = ledger_seq + 1, open_jobs = open_jobs + %(open_jobs)s {more}
-     WHERE id = %(client_id)s AND balance + %(amount)s >= 0 {guard}
- RETURNING id, balance, ledger_seq, open_jobs, orders_tat, low_credits_threshold, clock_timestamp() AS read_at
-), entry AS (
-    INSERT INTO billing_ledgerentry (id, client_id, seq, kind, amount, balance_after, reference, reason, actor)
-    SELECT %(entry_id)s, id, ledger_seq, %(kind)s, %(amount)s, balance, %(reference)s, %(reason)s, %(actor)s FROM moved
+       SET balance = balance + %(amount)s, ledger_seq = ledger_seq + 1, open_jobs = open_jobs + %(open_jobs)s
+     WHERE id = %(client_id)s AND balance + %(amount)s >= 0
+ RETURNING id, balance, ledger_seq
 )
-SELECT balance, open_jobs, orders_tat, low_credits_threshold, read_at FROM moved
+INSERT INTO billing_ledgerentry (id, client_id, seq, kind, amount, balance_after, reference, reason, actor)
+SELECT %(entry_id)s, id, ledger_seq, %(kind)s, %(amount)s, balance, %(reference)s, %(reason)s, %(actor)s FROM moved
 """
 # GCRA (ITU-T I.371): an order moves the theoretical arrival time on by a minute's share, and is refused where it runs
 # ahead of the clock by more than all shares but one. `clock_timestamp` and not the statement's time: the statement may
 # have waited for the row.
-SHARE = "interval '1 minute' / jobs_per_minute"
-ADMISSION = f", orders_tat = GREATEST(orders_tat, clock_timestamp()) + {SHARE}"
-ADMISSION_GUARD = (
-    "AND suspended_at IS NULL AND open_jobs < max_open_jobs"
-    f" AND orders_tat - clock_timestamp() <= {SHARE} * (jobs_per_minute - 1)"
+CHARGE = """
+WITH moved AS (
+    UPDATE billing_client
+       SET balance = balance - %(credits)s::int8, ledger_seq = ledger_seq + 1, open_jobs = open_jobs + 1,
+           orders_tat = GREATEST(orders_tat, clock_timestamp()) + interval '1 minute' / jobs_per_minute
+     WHERE id = %(client_id)s::int8 AND balance >= %(credits)s::int8
+       AND suspended_at IS NULL AND open_jobs < max_open_jobs
+       AND orders_tat - clock_timestamp() <= interval '1 minute' / jobs_per_minute * (jobs_per_minute - 1)
+       AND low_credits_threshold IS NOT DISTINCT FROM %(threshold)s::int8
+ RETURNING id, balance, ledger_seq, open_jobs, orders_tat, clock_timestamp() AS read_at
+), entry AS (
+    INSERT INTO billing_ledgerentry (id, client_id, seq, kind, amount, balance_after, reference, reason, actor)
+    SELECT %(entry_id)s::text, id, ledger_seq, 'CHARGE', -%(credits)s::int8, balance, %(reference)s::text, '', ''
+      FROM moved
 )
+{with_it}
+SELECT balance, open_jobs, orders_tat, read_at FROM moved
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,36 +74,45 @@ class _Movement:
     actor: str = ""
     open_jobs: int = 0
 
-    def run(self, *, guard: str = "", more: str = "") -> tuple[Any, ...] | None:
-        """Return the client's MOVED columns as they are afterwards, or None where no row passed the guards."""
+    def run(self) -> bool:
+        """Move the balance; False: there is no such client, or too little on its balance."""
         with connection.cursor() as cursor:
-            cursor.execute(MOVE.format(guard=guard, more=more), {**self.__dict__, "kind": self.kind.value})
-            return cursor.fetchone()
+            cursor.execute(MOVE, {**self.__dict__, "kind": self.kind.value})
+            return bool(cursor.rowcount)
 
 
-def charge(*, client: Client, credits: int, entry_id: str, reference: str) -> bool:
+def charge(
+    *,
+    client: Client,
+    credits: int,
+    entry_id: str,
+    reference: str,
+    with_it: str = "",
+    values: Mapping[str, Any] | None = None,
+) -> bool:
     """Take `credits` for the job `reference`, and count it as open and as one of the minute's orders.
 
-    True: this took the balance below the client's threshold.
-
-    Must run in the transaction that makes the job. Raises what check_admission raises; then nothing has moved and the
-    transaction must be rolled back. `client` shows either way what the row says afterwards.
+    `with_it` is SQL of further CTEs that insert what is charged for, `SELECT … FROM moved`, in the same statement.
+    False: nothing was written, because the row is not as `client` shows it; `Client.read_again` and `check_admission`
+    tell what was refused, if it still would be. True: `client` shows what the row says afterwards.
     """
-    movement = _Movement(
-        kind=LedgerEntry.Kind.CHARGE,
-        client_id=client.pk,
-        amount=-credits,
-        entry_id=entry_id,
-        reference=reference,
-        open_jobs=1,
-    )
-    while (moved := movement.run(guard=ADMISSION_GUARD, more=ADMISSION)) is None:
-        # Name the guard that failed. Where none does any more, a job ended or credits came in between: once more.
-        client.read_again()
-        check_admission(client=client, credits=credits)
-    client.balance, client.open_jobs, client.orders_tat, client.low_credits_threshold, client.read_at = moved
-    threshold = client.low_credits_threshold
-    return threshold is not None and client.balance < threshold <= client.balance + credits
+    with prepared_cursor() as cursor:
+        cursor.execute(
+            CHARGE.format(with_it=with_it),
+            {
+                **(values or {}),
+                "client_id": client.pk,
+                "credits": credits,
+                "entry_id": entry_id,
+                "reference": reference,
+                "threshold": client.low_credits_threshold,
+            },
+        )
+        moved = cursor.fetchone()
+    if moved is None:
+        return False
+    client.balance, client.open_jobs, client.orders_tat, client.read_at = moved
+    return True
 
 
 def charge_nothing(*, client_id: int, entry_id: str, reference: str, reason: str, actor: str) -> None:
@@ -109,7 +130,7 @@ def charge_nothing(*, client_id: int, entry_id: str, reference: str, reason: str
         actor=actor,
         open_jobs=1,
     )
-    if movement.run() is None:
+    if not movement.run():
         raise UnknownClient(client_id=client_id)
 
 
@@ -168,7 +189,7 @@ def refund(
         actor=actor,
         open_jobs=-1 if closes_job else 0,
     )
-    if movement.run() is None:
+    if not movement.run():
         raise UnknownClient(client_id=client_id)
 
 
@@ -223,7 +244,7 @@ def _move_by_staff(
     )
     try:
         with transaction.atomic():
-            while movement.run() is None:
+            while not movement.run():
                 # A repeat may find that the first left too little for another.
                 if first := _first_of(movement):
                     return first

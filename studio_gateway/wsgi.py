@@ -19,7 +19,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "studio_gateway.settings")
 
 database = settings.DATABASES["default"]
 database["CONN_MAX_AGE"] = 0  # the pool keeps them instead
-database.setdefault("OPTIONS", {})["pool"] = {
+database.setdefault("OPTIONS", {}).setdefault("prepare_threshold", 2)  # for studio_gateway/prepared.py
+database["OPTIONS"]["pool"] = {
     "min_size": 1,
     "max_size": settings.WEB_THREADS + 1,
     "max_idle": 30,

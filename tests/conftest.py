@@ -14,22 +14,33 @@ from tests import databases, s3
 from tests.gateway import Gateway
 from workflows import line_up, offers, outlook
 
-# Files whose tests take a minute of waiting between them. They go first: begun last, all else would be waited for.
+# Files whose tests take longest, most of them by waiting. They go first, the longest before the others, and those that
+# compute between those that wait: begun last, all else would be waited for.
 LONG = (
+    "test_accessibility.py",
+    "test_up.py",
     "test_workers.py",
     "test_operations_hosts.py",
     "test_operations.py",
+    "test_roles.py",
     "test_campaign.py",
-    "test_database.py",
-    "test_control.py",
-    "test_up.py",
-    "test_job_stories.py",
-    "test_client_stories.py",
-    "test_hosts.py",
     "test_embedded_postgres.py",
-    "test_engines.py",
-    "test_schemathesis.py",
+    "test_prune.py",
+    "test_database.py",
+    "test_providers.py",
+    "test_control.py",
+    "test_hosts.py",
+    "test_job_stories.py",
     "test_probes.py",
+    "test_background.py",
+    "test_engines.py",
+    "test_client_stories.py",
+    "test_orders_to_providers.py",
+    "test_extract.py",
+    "test_schemathesis.py",
+    "test_reconcile.py",
+    "test_outputs.py",
+    "test_readme.py",
 )
 
 

@@ -62,10 +62,13 @@ def order(client: Client, *, spec: dict[str, Any] | None = None, body: bytes = b
         client_id=client.pk,
         body=body,
         body_size=len(body),
+        body_truncated=False,
     )
     workflow = Workflow.objects.get(name="background-generator")
     client.read_again()
-    return jobs.submit(client=client, workflow=workflow, spec=spec or {}, credits_cost=cost, log=log)
+    job = jobs.submit(client=client, workflow=workflow, spec=spec or {}, credits_cost=cost, log=log)
+    job.refresh_from_db()
+    return job
 
 
 def succeed(job: Job) -> Job:

@@ -34,7 +34,15 @@ def order(shop: Shop, *, credits: int = 2, **changes: Any) -> Job:
         workflow=Workflow.objects.get(name="background-generator"),
         spec=SPEC,
         credits_cost=credits,
-        log=RequestLog(request_id=new_ulid(), method="POST", path="/v1/x", status=202, duration_ms=0, body_size=0),
+        log=RequestLog(
+            request_id=new_ulid(),
+            method="POST",
+            path="/v1/x",
+            status=202,
+            duration_ms=0,
+            body_size=0,
+            body_truncated=False,
+        ),
     )
     if changes:
         Job.objects.filter(pk=job.pk).update(**changes)
@@ -102,6 +110,18 @@ def books_are_right(client: Client) -> None:
         assert job.status != Job.Status.FAILURE or job.refund_id is not None
     refunded = sum(job.refund_id is not None for job in client.jobs.all())
     assert sum(entry.kind == "REFUND" for entry in entries) == refunded
+
+
+def waiting() -> list[str]:
+    """What is waited for in this database, one item for each who waits."""
+    sql("SELECT pg_stat_clear_snapshot()")  # a transaction sees those who were connected when it first looked
+    return [
+        kind
+        for (kind,) in sql(
+            "SELECT locktype FROM pg_locks JOIN pg_stat_activity USING (pid)"
+            " WHERE NOT granted AND datname = current_database()"
+        )
+    ]
 
 
 def together(*calls: Callable[[], Any], over_http: bool = False) -> list[Any]:

@@ -3,6 +3,8 @@
 import base64
 import io
 import json
+import struct
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -57,10 +59,13 @@ def picture(width: int, height: int, *, format: str = "PNG") -> bytes:
 
 
 def bomb() -> bytes:
-    """Return a small PNG whose header says 30,000 × 30,000 pixels."""
-    file = io.BytesIO()
-    Image.new("1", (30_000, 30_000)).save(file, "PNG")
-    return file.getvalue()
+    """Return a PNG of a few bytes whose header says 50,000 × 50,000 pixels."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
 
 
 def reply(body: Any, *, status: int = 200) -> Reply:

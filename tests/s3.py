@@ -7,9 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from unittest import mock
 
-import boto3
-from moto.server import ThreadedMotoServer
-
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "testing",
@@ -26,6 +23,8 @@ class Bucket:
     client: Any = field(init=False)
 
     def __post_init__(self) -> None:
+        import boto3  # takes long, and few tests need it
+
         self.client = boto3.client(
             "s3",
             endpoint_url=self.endpoint,
@@ -59,6 +58,8 @@ class Bucket:
 @contextmanager
 def serving() -> Iterator[Bucket]:
     """Serve an empty bucket, with credentials for it in the environment."""
+    from moto.server import ThreadedMotoServer  # takes long, and few tests need it
+
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

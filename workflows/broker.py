@@ -1,11 +1,12 @@
 import logging
 import math
-from time import sleep
+from time import monotonic, sleep
 from typing import Any
 
 from django.db import Error, connection
 from django.utils import timezone
 from django_q.brokers.orm import ORM
+from django_q.conf import Conf
 from django_q.signing import SignedPackage
 
 from workflows import jobs
@@ -14,6 +15,8 @@ from workflows.jobs.queue import Reservation
 logger = logging.getLogger(__name__)
 
 JOB = "job:"
+# How often django-q2's own table is looked into while it is empty: nothing of ours writes to it.
+OTHERS_SECONDS = 1.0
 
 
 class JobBroker(ORM):
@@ -27,12 +30,15 @@ class JobBroker(ORM):
     def __init__(self, list_key: str | None = None) -> None:
         super().__init__(list_key)
         self._last_client = 0
+        self._others_at = 0.0
 
     def dequeue(self) -> list[tuple[str | int, str]] | None:
         try:
             reserved = jobs.reserve(after_client=self._last_client)
             if reserved is None:
-                return super().dequeue()
+                # No client has one, so none is passed over where the next look begins with the first of them.
+                self._last_client = 0
+                return self._others()
         except Error:
             # The database is away. django-q2 would end its pusher here and take ten seconds to start another.
             logger.exception("no job could be reserved")
@@ -41,6 +47,14 @@ class JobBroker(ORM):
             return None
         self._last_client = reserved.client_id
         return [(JOB + reserved.job_id, SignedPackage.dumps(_task(reserved)))]
+
+    def _others(self) -> list[tuple[str | int, str]] | None:
+        if monotonic() >= self._others_at:
+            if self.queue_size():
+                return super().dequeue()
+            self._others_at = monotonic() + OTHERS_SECONDS
+        sleep(Conf.POLL)
+        return None
 
     def acknowledge(self, task_id: Any) -> None:
         if not str(task_id).startswith(JOB):

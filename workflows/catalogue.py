@@ -16,6 +16,7 @@ from django.conf import settings
 
 from billing.models import Client
 from studio_gateway.api.fields import StrictSerializer
+from workflows.engines import runtime_config
 from workflows.engines.base import BUILT_IN, EngineError, Result, asked_model, engine_name
 from workflows.engines.formats import DEFAULT, output_format
 from workflows.engines.providers.sizes import OPENAI_LIMITS, openai_sides
@@ -125,6 +126,8 @@ def _extract_faults(client: Client, spec: dict[str, Any]) -> Iterator[Fault]:
     with contextlib.suppress(OSError):  # storage that is away says nothing of the value
         yield from _fault(("trial_image",), check_trial_image, client=client, key=spec["trial_image"])
     yield from _fault(("runtime_config", "output_format"), output_format, spec=spec, default=DEFAULT)
+    for key in runtime_config.KEYS:
+        yield from _fault(("runtime_config", key), runtime_config.read_key, spec=spec, key=key)
 
 
 def _render_background(order: Order) -> Result:
@@ -161,8 +164,10 @@ def _gemini_items(order: Order) -> Result:
     return gemini_items.extract(photo, order)
 
 
-NO_EVALUATION = "It does not evaluate what it made: eval_enabled changes nothing."
-NO_CONFIG = "Of runtime_config it knows model and output_format alone; the job's summary lists what was not used."
+NO_CONFIG = (
+    "Of runtime_config it knows model, output_format, "
+    f"{', '.join(runtime_config.KEYS[:-1])} and {runtime_config.KEYS[-1]}; the job's summary lists what was not used."
+)
 CUT_TO_SIZE = "Its provider makes sizes of its own; the image is cut and scaled from the nearest, and says from which."
 NO_SEED = "Its provider takes no seed: no order makes the same image again."
 
@@ -180,16 +185,16 @@ DEFINITIONS = {
                     perform=_render_background,
                     resolutions=tuple(PIXEL_CLASSES),
                     ratios=RATIOS,
-                    cannot=("It draws a set, its light and its materials: no people, products or text.", NO_EVALUATION),
+                    cannot=("It draws a set, its light and its materials: no people, products or text.",),
                 ),
                 "gemini": Engine(
                     perform=_gemini_background,
-                    cannot=(CUT_TO_SIZE, "Its provider does not promise the same image for a seed.", NO_EVALUATION),
+                    cannot=(CUT_TO_SIZE, "Its provider does not promise the same image for a seed."),
                     key_setting="GEMINI_API_KEY",
                 ),
                 "openai": Engine(
                     perform=_openai_background,
-                    cannot=(CUT_TO_SIZE, NO_SEED, NO_EVALUATION),
+                    cannot=(CUT_TO_SIZE, NO_SEED),
                     key_setting="OPENAI_API_KEY",
                     fits=lambda size: openai_sides(size) is not None,
                     limits=OPENAI_LIMITS,
@@ -205,7 +210,11 @@ DEFINITIONS = {
             engines={
                 BUILT_IN: Engine(
                     perform=_extract_items,
-                    cannot=("It cuts out what stands before one background; items that touch come as one.", NO_CONFIG),
+                    cannot=(
+                        "It cuts out what stands before one background; items of one colour that touch come as one.",
+                        "Its categories are guesses from outlines: see the score of each.",
+                        NO_CONFIG,
+                    ),
                 ),
                 "gemini": Engine(
                     perform=_gemini_items,

@@ -16,7 +16,7 @@ from ulid import ULID
 from workflows import jobs, line_up
 from workflows.catalogue import DEFINITIONS, Order
 from workflows.engines.base import BUILT_IN, EngineError, Picture, Stopped
-from workflows.engines.formats import Format, check_sides, output_format
+from workflows.engines.formats import FORMATS, Format, check_sides, output_format
 from workflows.jobs import Attempt
 from workflows.jobs.attempts import LEASE_GRACE
 from workflows.models import Output
@@ -111,14 +111,15 @@ def _perform(attempt: Attempt) -> None:
             summary = {**result.summary, "stands_in_for": maker.name} if stands_in else result.summary
             for picture in result.pictures:
                 heartbeat.checkpoint()
+                made_as = FORMATS[picture.format] if picture.format else format
                 name = output_name(
                     display_name=job.spec.get("display_name", ""),
                     given=picture.name,
                     number=len(stored) + 1,
                     of=len(result.pictures),
-                    extension=format.extension,
+                    extension=made_as.extension,
                 )
-                _store(attempt, picture, stored, name=name, format=format)
+                _store(attempt, picture, stored, name=name, format=made_as)
             if jobs.succeed(attempt, outputs=stored, summary=summary):
                 return
         jobs.give_up(attempt)
@@ -157,14 +158,14 @@ def _store(attempt: Attempt, picture: Picture, stored: list[Output], *, name: st
 
     Raises TooLongForFormat, also for a picture of which a sample alone is stored: a test fails as its order would.
     """
-    from workflows.engines.encoding import encode, thumbnail, without_alpha
+    from workflows.engines.encoding import encode, on_ground, thumbnail
     from workflows.engines.samples import as_sample
 
     job = attempt.job
     check_sides(width=picture.width, height=picture.height, format=format)
     if job.is_test:
         picture = as_sample(picture)
-    pixels = picture.pixels if format.has_alpha else without_alpha(picture.pixels)
+    pixels = picture.pixels if format.has_alpha else on_ground(picture.pixels, "#ffffff")
     data = encode(pixels, format=format)
     key, thumbnail_key = (
         output_key(client_id=job.client_id, job_id=job.pk, attempt=attempt.number, name=each)

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.request import UnreadablePostError
 from django.views import defaults
@@ -40,6 +40,7 @@ DOMAIN_STATUS = {
     "no_price": status.HTTP_503_SERVICE_UNAVAILABLE,
 }
 UNAVAILABLE = {"Retry-After": "5"}
+AWAY = (OperationalError, InterfaceError, DatabaseError)
 UNCLEAR = "The request could not be understood."
 BROKEN = "Something broke on our side; it has been logged."
 # A key is the client's own and as long as it likes, and each fault below it names it again.
@@ -72,7 +73,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
             return _response(UNCLEAR, "bad_request", request_id, 400, {})
         case UnreadablePostError():
             return _response("The body broke off before its end.", "body_incomplete", request_id, 400, {})
-        case OperationalError() | InterfaceError():
+        # A plain DatabaseError is an answer that made no sense.
+        case DatabaseError() | InterfaceError() if type(error) in AWAY:
             return _response("The database is away; try again.", "database_unavailable", request_id, 503, UNAVAILABLE)
         case Http404():
             error = exceptions.NotFound()

@@ -4,7 +4,6 @@ import random
 from collections import Counter
 
 import pytest
-from django.db import transaction
 
 from billing import ledger
 from billing.errors import (
@@ -33,8 +32,9 @@ def chain(client: Client) -> list[tuple[int, str, int, int]]:
 def charge(client: Client, credits: int = 1, reference: str = "") -> int:
     """Charge in a transaction of its own, as no order does, and return the balance that the till says."""
     own = Client(pk=client.pk)
-    with transaction.atomic():
-        ledger.charge(client=own, credits=credits, entry_id=new_ulid(), reference=reference or new_ulid())
+    while not ledger.charge(client=own, credits=credits, entry_id=new_ulid(), reference=reference or new_ulid()):
+        own.read_again()
+        ledger.check_admission(client=own, credits=credits)
     return own.balance
 
 

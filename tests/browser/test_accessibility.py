@@ -127,6 +127,7 @@ def test_a_dialog_keeps_the_focus_until_it_is_closed_and_then_gives_it_back(gate
 
 
 def test_the_menu_of_the_user_by_keyboard(gateway: Gateway, staff: Page):
+    staff.goto(f"{gateway.url}/admin/")
     menu = staff.get_by_role("button", name="grace")
     expect(menu).to_have_attribute("aria-expanded", "false")
     menu.focus()
@@ -165,6 +166,7 @@ def test_the_filters_by_keyboard(gateway: Gateway, staff: Page):
 
 def test_the_menu_of_pages_on_a_phone(gateway: Gateway, staff: Page):
     staff.set_viewport_size(NARROW)
+    staff.goto(f"{gateway.url}/admin/")
     jobs = staff.locator("#nav-sidebar").get_by_role("link", name="Jobs")
     expect(jobs).to_be_hidden()
     staff.get_by_role("button", name="Menu").press("Enter")

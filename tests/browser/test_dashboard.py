@@ -39,6 +39,7 @@ def test_the_chart_is_drawn_and_told_as_a_table_too(gateway: Gateway, staff: Pag
 
 
 def test_another_range_is_a_click_away_and_fits_a_phone(gateway: Gateway, staff: Page):
+    staff.goto(f"{gateway.url}/admin/")
     ranges = staff.get_by_role("navigation", name="Time range")
     expect(ranges.locator("[aria-current]")).to_have_text("24 hours")
     ranges.get_by_role("link", name="30 days").click()

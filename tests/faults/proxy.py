@@ -8,17 +8,19 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
 COMMIT = b"Q\x00\x00\x00\x0bCOMMIT\x00"
-# What psycopg sends before the commits that tests wait for.
-ACCEPTS = b'INSERT INTO "workflows_job" '
+# Ends a statement whose values are sent apart from it, which is a transaction of its own outside of others.
+SYNC = b"S\x00\x00\x00\x04"
+# What psycopg sends before the commits that tests wait for, or with them: of an order, a value that it is placed with.
+ACCEPTS = b"/v1/background-generator"
 SUCCEEDS = b"\"status\" = 'SUCCESS'"
 
-# No server answers a COMMIT so: that nothing was asked, and that it is ready for more. psycopg's InterfaceError.
-NONSENSE = b"I\x00\x00\x00\x04Z\x00\x00\x00\x05I"
+# No server answers so: there is no such message, nor one of such a length.
+NONSENSE = b"!" * 64
 
 
 @dataclass
 class Trap:
-    """Springs once, at the first COMMIT of a transaction in which `marker` was sent."""
+    """Springs once, at the first commit of a transaction in which `marker` was sent."""
 
     marker: bytes
     forward: bool  # let the server have the COMMIT
@@ -99,7 +101,7 @@ class _Session:
         said = b""
         while data := self._client.recv(65536):
             said += data
-            if COMMIT in data:
+            if COMMIT in data or data.endswith(SYNC):
                 trap, said = self._proxy._sprung_by(said), b""
                 if trap and not trap.forward:
                     trap.sprung.set()

@@ -10,6 +10,7 @@ import argparse
 import os
 import statistics
 import time
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -130,14 +131,8 @@ def pages() -> list[str]:
     ]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.rows.measure", description="Time the console's pages.")
-    parser.add_argument("urls", nargs="*", metavar="URL")
-    parser.add_argument("--times", type=int, default=15)
-    asked = parser.parse_args()
-
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "studio_gateway.settings")
-    django.setup()
+def timed(urls: Iterable[str], *, times: int) -> Iterator[tuple[str, list[float], int]]:
+    """Ask for each page once and then so many times; yield its URL, its times in ms and how many statements it has."""
     from django.contrib.auth import get_user_model
     from django.db import IntegrityError, connection
     from django.test import Client as Browser
@@ -152,22 +147,32 @@ def main() -> None:
         statements.append(sql)
         return execute(sql, *rest)
 
-    slow = 0
-    for url in asked.urls or pages():
+    for url in urls:
         statements.clear()
         with connection.execute_wrapper(counted):
             answer = browser.get(url)
         assert answer.status_code == 200, (url, answer.status_code)
         took = []
-        for _ in range(asked.times):
+        for _ in range(times):
             begun = time.perf_counter()
             browser.get(url)
             took.append((time.perf_counter() - begun) * 1000)
+        yield url, took, len(statements)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.rows.measure", description="Time the console's pages.")
+    parser.add_argument("urls", nargs="*", metavar="URL")
+    parser.add_argument("--times", type=int, default=15)
+    asked = parser.parse_args()
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "studio_gateway.settings")
+    django.setup()
+    slow = 0
+    for url, took, statements in timed(asked.urls or pages(), times=asked.times):
         median = statistics.median(took)
         slow += median > GOAL_MS
-        print(
-            f"{median:7.0f} ms {len(statements):3} statements{' SLOW' if median > GOAL_MS else ''}  {url}", flush=True
-        )
+        print(f"{median:7.0f} ms {statements:3} statements{' SLOW' if median > GOAL_MS else ''}  {url}", flush=True)
     print(f"{slow} over {GOAL_MS} ms")
 
 

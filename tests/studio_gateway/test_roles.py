@@ -114,14 +114,16 @@ def patterns(found: list[Any] | None = None, *, prefix: str = "/admin/") -> Iter
 
 
 def urls() -> list[tuple[str, str]]:
-    """Every URL of the console that can be asked for, by name; those of a row for each row there is."""
+    """Every URL of the console that can be asked for, by name; those of a row for each job and two rows of the rest."""
     asked = []
     lists = {f"/admin/{m._meta.app_label}/{m._meta.model_name}/": m for m in admin.site._registry}
     for name, path, of_a_row in patterns():
         if not of_a_row:
             asked.append((name, path))
         elif model := next((model for start, model in lists.items() if path.startswith(start)), None):
-            asked += [(name, path.format(row.pk)) for row in model._default_manager.all()]
+            # Of jobs, because what may be done depends on their state; other rows are like one another.
+            rows = model._default_manager.order_by("-pk")[: None if model is Job else 2]
+            asked += [(name, path.format(row.pk)) for row in rows]
     return asked
 
 

@@ -116,6 +116,27 @@ def test_an_extract_shows_the_photo_with_its_boxes_beside_the_cut_outs(db, shop:
         assert f'<li id="output-{number}">' in html
 
 
+def test_what_an_item_was_taken_for_stands_below_it_and_masks_are_not_numbered(db, shop: Shop, storage):
+    key = default_storage.save(f"clients/{shop.client.pk}/uploads/a.jpg", ContentFile(b"jpeg"))
+    colors = [{"color": "#a8b59a", "name": "sage", "share": 0.9}, {"color": "#1b2340", "name": 7, "share": 0.1}]
+    item = {"box": [0, 0, 4, 4], "category": "outerwear", "score": 0.625, "colors": colors}
+    details = [
+        item,
+        {"mask_of": "item-1"},
+        {"box": [2, 2, 2, 2], "category": "bag", "score": None},
+        {"mask_of": "item-2"},
+    ]
+    job = order(shop.client)
+    Job.objects.filter(pk=job.pk).update(workflow="extract", spec={"trial_image": key})
+    html = shown(made(job, details=details, summary={"photo": {"width": 4, "height": 4}}))
+    said = text(html)
+    assert "outerwear, 62% sure sage 90% #a8b59a #1b2340 10%" in said
+    assert re.search("mask.of item-1", said)
+    assert re.findall('<a class="box" href="(#output-[0-9])" aria-label="([0-9]):', html) == [
+        ("#output-1", "1"), ("#output-3", "2")]  # fmt: skip
+    assert re.findall('<li id="(output-[0-9])">', html) == [f"output-{number}" for number in (1, 2, 3, 4)]
+
+
 @pytest.mark.parametrize(
     ("key", "why"),
     [
@@ -167,20 +188,32 @@ def test_boxes_that_cannot_be_placed_are_left_out(db, shop: Shop, storage, photo
     assert "color:red" not in "".join(re.findall('style="[^"]*"', html))
 
 
-def test_the_colours_asked_for_stand_beside_the_colours_measured_with_the_scores(db, shop: Shop):
-    spec = {"dominant_colors": ["sage", "#C4704F", "no colour"], "eval_enabled": True}
+def test_the_colours_asked_for_stand_beside_the_colours_measured(db, shop: Shop):
+    spec = {"dominant_colors": ["sage", "#C4704F", "no colour"]}
     measured = [{"color": "#a4b097", "share": 0.79}, {"color": "red;x:y", "share": 1}, "#010203", 7]
-    details = [{"eval": {"sharpness": 0.5}}]
-    job = made(
-        order(shop.client, spec=spec), details=details, summary={"main_colors": measured, "eval": {"mood": 0.91}}
-    )
-    html = shown(job)
+    html = shown(made(order(shop.client, spec=spec), summary={"main_colors": measured}))
     said = text(html)
     assert "Colours asked for sage #a8b59a #C4704F #c4704f no colour (not known) Colours measured" in said
-    assert "Colours measured #a4b097 79% #010203 Scores mood 0.91" in said
-    assert "Scores sharpness 0.5" in said
+    assert "Colours measured #a4b097 79% #010203" in said
     colours = re.findall('style="background-color: ([^"]*)"', html)
     assert colours == ["#a8b59a", "#c4704f", "#a4b097", "#010203"]
+
+
+def test_the_scores_are_told_with_their_thresholds_and_reasons(db, shop: Shop):
+    scores = {
+        "mood": {"score": 0.91, "threshold": 0.5, "passed": True, "reason": "It is warm."},
+        "room_for_product": {"score": 0.25, "threshold": 0.5, "passed": False, "reason": "Edges cover 9.0%."},
+        "of another shape": 7,
+    }
+    job = made(
+        order(shop.client, spec={"eval_enabled": True}),
+        summary={"eval": {"passed": False, "tries": 4, "scores": scores}},
+    )
+    said = text(shown(job))
+    assert "Scores, of the best of 4 images Metric Score Threshold State Reason" in said
+    assert "mood 0.91 0.5 passed It is warm." in said
+    assert "room for product 0.25 0.5 failed Edges cover 9.0%." in said
+    assert "Asked for, and there are none." not in said
 
 
 def test_scores_that_were_asked_for_and_never_came_are_missed(db, shop: Shop):
@@ -284,8 +317,10 @@ def test_whatever_others_wrote_is_shown_as_text(db, shop: Shop, storage):
     Job.objects.filter(pk=job.pk).update(idempotency_key=HOSTILE, order_digest="x")
     fail(job, message=HOSTILE, technical=True)
     Job.objects.filter(pk=job.pk).update(run_after=job.accepted_at)
-    details = {"eval": {HOSTILE: HOSTILE}, "colors": [{"color": HOSTILE, "share": HOSTILE}], "box": [HOSTILE] * 4}
-    made(job, details=[details], summary={"main_colors": [HOSTILE], "eval": HOSTILE}, name=HOSTILE, worker=HOSTILE)
+    details = {"colors": [{"color": HOSTILE, "share": HOSTILE}], "box": [HOSTILE] * 4}
+    scores = {HOSTILE: dict.fromkeys(("score", "threshold", "passed", "reason"), HOSTILE)}
+    summary = {"main_colors": [HOSTILE], "eval": {"tries": HOSTILE, "scores": scores}}
+    made(job, details=[details], summary=summary, name=HOSTILE, worker=HOSTILE)
     jobs.refund(job_id=job.pk, reason=HOSTILE, actor=HOSTILE)
     RequestLog.objects.update(
         method=HOSTILE[:10], path=HOSTILE, remote_addr=HOSTILE, user_agent=HOSTILE, api_key_prefix=HOSTILE[:16]

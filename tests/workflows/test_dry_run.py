@@ -268,6 +268,35 @@ def test_a_trial_image_that_cannot_be_read_is_warned_of_and_fails_with_the_same_
     default_storage.delete(f"clients/{own}/huge.png")
 
 
+CONFIGS = {
+    "padding": (0.51, "not_a_share"),
+    "square": ("yes", "not_a_flag"),
+    "background": ("greenish", "unknown_color"),
+    "min_area": (True, "not_a_share"),
+    "return_masks": (1, "not_a_flag"),
+}
+
+
+@pytest.mark.parametrize("key", CONFIGS)
+def test_a_runtime_config_that_no_engine_can_do_is_warned_of_and_fails_with_the_same_code(db, shop: Shop, key: str):
+    trial_image = default_storage.save(f"clients/{shop.client.pk}/photo.png", ContentFile(photo()))
+    value, code = CONFIGS[key]
+    spec = {"trial_image": trial_image, "runtime_config": {key: value, "x": 1}}
+    assert warned(dry_run(shop, spec, path=EXTRACT)) == [(["body", "runtime_config", key], code)]
+    assert performed(shop, "extract", spec) == code
+
+
+def test_all_of_a_runtime_config_is_warned_of_at_once(db, shop: Shop):
+    trial_image = default_storage.save(f"clients/{shop.client.pk}/photo.png", ContentFile(photo()))
+    config = {"output_format": "gif", **{key: value for key, (value, _) in CONFIGS.items()}}
+    said = dry_run(shop, {"trial_image": trial_image, "runtime_config": config}, path=EXTRACT)
+    assert [loc[-1] for loc, _ in warned(said)] == list(config)
+    good = {"padding": 0, "square": True, "background": "SAGE", "min_area": 1e-9, "return_masks": False, "x": [10**30]}
+    spec = {"trial_image": trial_image, "runtime_config": {**good, "output_format": "webp"}}
+    assert warned(dry_run(shop, spec, path=EXTRACT)) == []
+    assert performed(shop, "extract", spec) == ""
+
+
 def test_what_only_the_engine_can_see_is_not_warned_of(db, shop: Shop):
     key = default_storage.save(f"clients/{shop.client.pk}/text.png", ContentFile(b"This is a text."))
     assert warned(dry_run(shop, {"trial_image": key}, path=EXTRACT)) == []

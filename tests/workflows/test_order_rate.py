@@ -117,7 +117,7 @@ def test_the_rate_costs_no_statement_of_its_own(own_database, shop: Shop):
     post(shop, BACKGROUND, SPEC)
     with CaptureQueriesContext(connection) as statements:
         post(shop, BACKGROUND, SPEC)
-    assert len(statements) == 6, [statement["sql"][:60] for statement in statements]
+    assert len(statements) == 2, [statement["sql"][:60] for statement in statements]
 
 
 def test_a_limit_that_staff_change_is_that_of_the_next_order(db, shop: Shop):

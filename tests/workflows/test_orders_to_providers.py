@@ -87,6 +87,21 @@ def test_a_background_is_made_by_the_model_that_was_ordered_and_charged_at_its_p
     books_are_right(shop.client)
 
 
+@pytest.mark.parametrize(("spec", "credits"), [(GEMINI, 15), (OPENAI, 8)])
+def test_an_image_that_is_judged_and_fails_is_delivered_with_its_scores_and_not_bought_again(
+    gateway: Gateway, shop: Shop, provider: Receiver, spec: dict[str, Any], credits: int
+):
+    job = ordered(gateway, shop, {**spec, "dominant_colors": ["sage"], "eval_enabled": True})
+    assert (job["status"], job["attempts"], len(provider.got)) == ("SUCCESS", 1, 1)
+    said = job["summary"]["eval"]
+    assert (said["passed"], said["tries"]) == (False, 1)
+    assert said["scores"]["banding"]["passed"]
+    palette = said["scores"]["palette"]  # of an image that is red and blue
+    assert not palette["passed"] and "#a8b59a is met worst" in palette["reason"]
+    assert the_image(gateway, job).size == (1024, 1024)
+    assert shop.balance == 100 - credits
+
+
 def test_the_items_on_a_photo_are_cut_out_by_the_masks_of_gemini(gateway: Gateway, shop: Shop, provider: Receiver):
     key = default_storage.save(f"clients/{shop.client.pk}/photo.png", ContentFile(picture(500, 400)))
     config = {"model": "gemini-2.5-flash", "output_format": "webp"}

@@ -4,6 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django_q.models import OrmQ
 from django_q.signing import SignedPackage
 from django_q.tasks import async_task
@@ -235,3 +237,14 @@ def test_other_tasks_get_their_turn_when_no_job_is_due(db, shop: Shop):
     async_task("math.sqrt", 4, broker=broker)
     assert [opened(broker)["func"] for _ in range(2)] == ["workflows.tasks.run_job", "math.sqrt"]
     assert Job.objects.get().pk == job.pk
+
+
+def test_to_look_in_vain_takes_one_statement(db, shop: Shop):
+    order(shop)
+    broker = JobBroker()
+    opened(broker)
+    # After the client served last, and from the first on; and in django-q2's own table, which is looked into seldom.
+    assert not broker.dequeue()
+    with CaptureQueriesContext(connection) as statements:
+        assert not broker.dequeue()
+    assert [statement["sql"].split()[:2] for statement in statements] == [["UPDATE", "workflows_job"]]

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from tests.conftest import Shop
+from tests.gateway import eventually
 from tests.helpers import (
     FAILURE,
     books_are_right,
@@ -18,6 +20,7 @@ from tests.helpers import (
     order,
     succeed,
     together,
+    waiting,
 )
 from workflows import jobs
 from workflows.models import Job
@@ -108,3 +111,29 @@ def test_a_claim_and_the_sweep_at_once_leave_a_job_that_runs_or_has_failed(own_d
         assert results[0].number == 2
         assert results[1] == 0
     books_are_right(shop.client)
+
+
+def test_an_order_that_waits_for_its_clients_row_delays_no_other_clients(own_database, shop: Shop):
+    other = Shop.make(credits=100)
+    done = threading.Event()
+
+    def slow() -> None:
+        try:
+            order(shop)
+        finally:
+            done.set()
+            connection.close()
+
+    with connection.cursor() as holder:
+        holder.execute("BEGIN")
+        holder.execute("SELECT 1 FROM billing_client WHERE id = %s FOR UPDATE", [shop.client.pk])
+        thread = threading.Thread(target=slow)
+        thread.start()
+        eventually(waiting, what="the order waits")
+        (ordered,) = together(lambda: order(other))
+        assert (ordered.client_id, done.is_set()) == (other.client.pk, False)
+        holder.execute("COMMIT")
+    thread.join(30)
+    for each in (shop, other):
+        books_are_right(each.client)
+        assert each.client.jobs.count() == 1

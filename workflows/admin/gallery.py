@@ -8,7 +8,7 @@ from typing import Any
 from django.core.files.storage import default_storage
 from django.utils.safestring import SafeString
 
-from studio_gateway.admin import readable
+from studio_gateway.admin import label, readable
 from workflows.engines.base import EngineError
 from workflows.engines.colors import parse_color
 from workflows.models import Job, Output
@@ -17,6 +17,7 @@ from workflows.storage import check_trial_image
 HEX = re.compile(r"#[0-9a-f]{6}")
 # A client may send thousands.
 MOST_SWATCHES = 24
+COLOURS = {"passed": "success", "failed": "danger"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,16 +39,27 @@ class Box:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Score:
+    """What the evaluation of an image said in one respect."""
+
+    name: str
+    score: str
+    threshold: str
+    passed: SafeString
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Picture:
-    """One output as it is shown; its number ties it to its box."""
+    """One output as it is shown; its number ties it to its box on the photo. `guess` is what an engine takes it for."""
 
     number: int
     output: Output
     url: str | None
     thumbnail_url: str | None
     box: Box | None
+    guess: str
     colors: list[Swatch]
-    scores: SafeString | None
     details: SafeString | None
 
 
@@ -64,20 +76,23 @@ class Photo:
 
 def pictures(job: Job, outputs: list[Output]) -> list[Picture]:
     width, height = _photo_size(job)
-    shown = []
-    for number, output in enumerate(outputs, start=1):
+    shown: list[Picture] = []
+    boxes = 0
+    for output in outputs:
         output.job = job
         url = output.url
         details = output.details if isinstance(output.details, dict) else {}
+        box = _box(details.get("box"), width=width, height=height)
+        boxes += box is not None  # a mask has none, and the items are numbered without gaps
         shown.append(
             Picture(
-                number=number,
+                number=boxes,
                 output=output,
                 url=url,
                 thumbnail_url=output.thumbnail_url or url,
-                box=_box(details.get("box"), width=width, height=height),
+                box=box,
+                guess=_guess(details),
                 colors=measured(details.get("colors")),
-                scores=scores(details),
                 details=readable(details) if details else None,
             )
         )
@@ -108,20 +123,41 @@ def asked(job: Job) -> list[Swatch]:
 
 
 def measured(found: Any) -> list[Swatch]:
-    """Return the colours that an engine says it found, each with its share, as it wrote them: {color, share}."""
+    """Return the colours that an engine says it found, each with its share, as it wrote them: {color, name, share}."""
     return list(_measured(found)) if isinstance(found, list) else []
 
 
-def scores(said: dict[str, Any]) -> SafeString | None:
-    """Lay out what evaluation an engine gave, whatever its scores are called."""
-    return readable(said["eval"]) if said.get("eval") else None
+def scores(said: Any) -> list[Score]:
+    """Return what the `eval` of a job's summary says of each metric."""
+    found = said.get("scores") if isinstance(said, dict) else None
+    return [
+        Score(
+            name=name.replace("_", " "),
+            score=str(one.get("score")),
+            threshold=str(one.get("threshold")),
+            passed=label("passed" if one.get("passed") is True else "failed", COLOURS),
+            reason=str(one.get("reason")),
+        )
+        for name, one in (found.items() if isinstance(found, dict) else ())
+        if isinstance(one, dict)
+    ]
 
 
 def _measured(found: list[Any]) -> Iterator[Swatch]:
     for one in found[:MOST_SWATCHES]:
         color, share = (one.get("color"), one.get("share")) if isinstance(one, dict) else (one, None)
         if isinstance(color, str) and HEX.fullmatch(color):
-            yield Swatch(name=f"{color} {share:.0%}" if isinstance(share, int | float) else color, color=color)
+            named = one.get("name") if isinstance(one, dict) else None
+            name = named if isinstance(named, str) else color
+            yield Swatch(name=f"{name} {share:.0%}" if isinstance(share, int | float) else name, color=color)
+
+
+def _guess(details: dict[str, Any]) -> str:
+    """Return what an engine took an item for, and how sure it was."""
+    category, score = details.get("category"), details.get("score")
+    if not isinstance(category, str):
+        return ""
+    return f"{category}, {score:.0%} sure" if isinstance(score, int | float) else category
 
 
 def _named(name: str) -> Swatch:

@@ -74,7 +74,7 @@ class JobAdmin(JobActions, JobList):
             "photo": gallery.photo(job),
             "asked_colors": gallery.asked(job),
             "measured_colors": gallery.measured(job.summary.get("main_colors")),
-            "scores": gallery.scores(job.summary),
+            "scores": gallery.scores(job.summary.get("eval")),
             "scores_missing": bool(job.spec.get("eval_enabled")) and job.status == Job.Status.SUCCESS,
             "spec": spec_of(job),
             "summary": readable(job.summary) if job.summary else None,

@@ -19,7 +19,7 @@ MODEL = {
     "workflow": "background-generator",
     "credits": 2,
     "sizes": [{"resolution": "1K", "aspect_ratio": "16:9", "width": 1368, "height": 768, "credits": 2}],
-    "cannot": ["It does not evaluate what it made: eval_enabled changes nothing."],
+    "cannot": ["It draws a set, its light and its materials: no people, products or text."],
     "shut_down_on": None,
 }
 

@@ -66,6 +66,43 @@ JOB: dict[str, Any] = {
     "eta_seconds": None,
 }
 
+EVALUATED = {
+    **JOB,
+    "spec": {**JOB["spec"], "dominant_colors": ["sage"], "eval_enabled": True},
+    "summary": {
+        **JOB["summary"],
+        "eval": {
+            "passed": True,
+            "tries": 1,
+            "scores": {
+                name: {"score": score, "threshold": 0.5, "passed": True, "reason": reason}
+                for name, score, reason in (
+                    (
+                        "palette",
+                        0.944,
+                        "Of the colours asked for, #a8b59a is met worst: CIEDE2000 is 1.1 to the nearest main colour, "
+                        "#a4b196 (at most 10).",
+                    ),
+                    ("room_for_product", 0.977, "Edges cover 0.1% of the place left free (at most 3%)."),
+                    (
+                        "exposure",
+                        1.0,
+                        "The median lightness is 70 (12 to 97); 0.0% of it is clipped to white and 0.0% to black "
+                        "(at most 10%).",
+                    ),
+                    ("banding", 1.0, "False contours run through 0.0% of it (at most 5%)."),
+                    ("sharpness", 1.0, "Its sharpest edges are blurred by 0.0 pixels, seen at 512 x 512 (at most 3)."),
+                    (
+                        "mood",
+                        0.964,
+                        "Of light and colour, lightness (L*) agrees least: it is 69 (passes from 37 to 107).",
+                    ),
+                )
+            },
+        },
+    },
+}
+
 REFUNDED = {**JOB["receipt"], "refunded": 1, "refund_entry_id": "01M81TZ8VM3Q1H5W0J8ZB7N2KD"}
 
 FAILURE = {
@@ -202,6 +239,7 @@ def _read(*, operation_id: str, summary: str, parameter: str) -> Callable[[F], F
                 description="The job, as it is now.",
                 examples=[
                     OpenApiExample("success", value=JOB),
+                    OpenApiExample("evaluated", value=EVALUATED),
                     OpenApiExample("failure", value=FAILURE),
                     OpenApiExample("waiting", value=WAITING),
                 ],

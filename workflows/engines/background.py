@@ -7,18 +7,20 @@ from typing import Any
 import cv2
 import numpy as np
 
-from workflows.engines import moods, palette, scenes
+from workflows.engines import judging, moods, palette, scenes
 from workflows.engines.base import BUILT_IN, Picture, Result
 from workflows.engines.camera import Camera
 from workflows.engines.colors import asked_colors
+from workflows.engines.moods import Mood
 from workflows.engines.palette import Floats
-from workflows.engines.sets import build
+from workflows.engines.sets import Place, build
 from workflows.engines.sizes import parse_size
-from workflows.engines.stage import paint
+from workflows.engines.stage import Exposure, paint
 from workflows.engines.studio import Studio
 
 # JavaScript's numbers are exact below this, and the summary goes through them.
 _SEEDS = 2**53
+_MOST_TRIES = 4
 
 
 def render(spec: Mapping[str, Any], *, default_seed: int, checkpoint: Callable[[], None] = lambda: None) -> Result:
@@ -27,16 +29,25 @@ def render(spec: Mapping[str, Any], *, default_seed: int, checkpoint: Callable[[
     The same spec and seed give the same pixels, in any process and with any number of threads; `default_seed` is
     taken where the spec has none, and the summary says which seed makes the image again. `checkpoint` is called between
     the steps. Raises UnknownColor and what `checkpoint` and `parse_size` raise.
+
+    With `eval_enabled`, an image that a metric fails is rendered again, at most three times, and the best is kept. The
+    four seeds differ in their two highest bits, which the seeds of clients seldom have, so each of them leads to all:
+    the one in the summary makes the same image again, evaluated or not.
     """
     cv2.setNumThreads(1)  # worker processes are the parallelism
+    seed = _seed(default_seed if spec.get("seed") is None else spec["seed"])
+    seeds = [seed ^ number * _SEEDS // _MOST_TRIES for number in range(_MOST_TRIES)]
+    return judging.best(spec, (_rendered(spec, seed, checkpoint) for seed in seeds))
+
+
+def _rendered(spec: Mapping[str, Any], seed: int, checkpoint: Callable[[], None]) -> Result:
     size = parse_size(resolution=spec.get("resolution"), aspect_ratio=spec.get("aspect_ratio"))
     asked, left_out = asked_colors(spec.get("dominant_colors") or ())
-    seed = _seed(default_seed if spec.get("seed") is None else spec["seed"])
     scene = scenes.understand(spec["scene_type"])
     found_moods, mood = moods.understand(spec["mood"])
     used = asked or list(mood.palette[:3])
     # What the client asked for by its value is kept; a mood only nudges it.
-    saturation = mood.saturation if not asked else 1 + 0.3 * (mood.saturation - 1)
+    saturation = mood.saturation if not asked else 1 + 0.4 * (mood.saturation - 1)
     camera = Camera(size.width, size.height)
     studio = Studio(
         camera=camera,
@@ -46,9 +57,9 @@ def render(spec: Mapping[str, Any], *, default_seed: int, checkpoint: Callable[[
         asked=bool(asked),
         seed=seed,
     )
-    layers = build(studio)
+    built = build(studio)
     checkpoint()
-    pixels = paint(camera, layers, vignette=mood.vignette, rng=studio.random("grain"))
+    pixels = paint(camera, built.layers, _exposure(mood), rng=studio.random("grain"))
     checkpoint()
     summary = {
         "engine": BUILT_IN,
@@ -58,9 +69,11 @@ def render(spec: Mapping[str, Any], *, default_seed: int, checkpoint: Callable[[
         "scene": {
             "set": scene.set,
             "material": scene.material,
-            "shadow": scene.shadow,
+            "shadow": next(iter(scene.shadows), None),
             "understood": list(scene.understood),
+            "left_out": list(scene.left_out),
         },
+        "free_box": _pixels_of(built.place, camera),
         "mood": {"names": found_moods or [moods.DEFAULT], "understood": found_moods},
         "colors": used,
         "colors_left_out": left_out,
@@ -71,6 +84,16 @@ def render(spec: Mapping[str, Any], *, default_seed: int, checkpoint: Callable[[
     return Result(pictures=(Picture("background", pixels),), summary=summary)
 
 
+def _exposure(mood: Mood) -> Exposure:
+    """Return how a mood is photographed: as bright, warm and contrasty as leaves its colours what they are."""
+    return Exposure(
+        key=mood.key,
+        contrast=0.5 + 0.9 * mood.contrast,
+        cast=2 ** (0.5 * (0.5 - mood.key)) * np.array([1 + 0.05 * mood.warmth, 1, 1 - 0.12 * mood.warmth], np.float32),
+        vignette=mood.vignette,
+    )
+
+
 def _seed(value: int) -> int:
     """Return the seed that any integer stands for: itself if it is small, else a digest of it."""
     if 0 <= value < _SEEDS:
@@ -79,10 +102,17 @@ def _seed(value: int) -> int:
     return int.from_bytes(hashlib.sha256(hex(value).encode()).digest()[:8]) % _SEEDS
 
 
+def _pixels_of(place: Place, camera: Camera) -> list[int]:
+    """Return the place for the product in pixels: left, top, width and height."""
+    left, right = (round(x * camera.scale + camera.width / 2) for x in (place.left, place.right))
+    top, bottom = (round(y * camera.scale + camera.height / 2) for y in (place.top, place.bottom))
+    return [left, top, right - left, bottom - top]
+
+
 def _saturated(color: Floats, factor: float) -> Floats:
-    gray = color @ np.array([0.2126, 0.7152, 0.0722], np.float32)
+    gray = color @ palette.LUMINANCE
     return np.clip(gray + (color - gray) * np.float32(factor), 0.001, 1)
 
 
 def _thumbnail(pixels: palette.Bytes) -> palette.Bytes:
-    return cv2.resize(pixels, (96, 96), interpolation=cv2.INTER_AREA)
+    return cv2.resize(pixels, (64, 64), interpolation=cv2.INTER_AREA)

@@ -5,7 +5,7 @@ The web process imports this module, so it imports no image library.
 
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -67,15 +67,16 @@ def engine_name(model: str | None) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """One image that an engine made, yet to be encoded: sRGB, shape (h, w, 3), or (h, w, 4) with alpha.
+    """One image that an engine made, yet to be encoded: sRGB, shape (h, w, 3), (h, w, 4) with alpha, or (h, w) in gray.
 
     `name` is what its file is called, without an extension, where the client does not say. `details` is JSON-able and
-    says what is particular to this image.
+    says what is particular to this image. `format` is the one that it has whatever the order asks for, if any.
     """
 
     name: str
     pixels: "Bytes" = field(repr=False)
     details: dict[str, Any] = field(default_factory=dict)
+    format: str | None = None
 
     @property
     def width(self) -> int:
@@ -86,11 +87,24 @@ class Picture:
         return self.pixels.shape[0]
 
 
+class OnDemand(Sequence[Picture]):
+    """Pictures that are each made when they are looked at, and not kept: all at once may be more than memory holds."""
+
+    def __init__(self, makers: Sequence[Callable[[], Picture]]) -> None:
+        self._makers = makers
+
+    def __len__(self) -> int:
+        return len(self._makers)
+
+    def __getitem__(self, index: Any) -> Any:
+        return OnDemand(self._makers[index]) if isinstance(index, slice) else self._makers[index]()
+
+
 @dataclass(frozen=True)
 class Result:
     """What an engine made of a spec. `summary` is JSON-able: what was understood, and how to make it again."""
 
-    pictures: tuple[Picture, ...]
+    pictures: Sequence[Picture]
     summary: dict[str, Any]
 
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workflows.engines.garments import GARMENTS, Garment, Path, curved, mirrored, rounded
-from workflows.engines.materials import Noise, plaster
+from workflows.engines.materials import Noise
+from workflows.engines.materials.plain import plaster
 from workflows.engines.palette import Bytes, Floats, linear, to_srgb
 
 _WIDTH, _HEIGHT = 1600, 1200

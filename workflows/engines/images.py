@@ -2,13 +2,14 @@
 
 import contextlib
 import warnings
+from collections.abc import Iterator
 from io import BytesIO
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 
 from workflows.engines.base import EngineError
-from workflows.engines.palette import Bytes
+from workflows.engines.palette import Bytes, Floats
 from workflows.engines.photo_formats import PHOTO_FORMATS
 
 MOST_PIXELS = 50_000_000
@@ -58,19 +59,51 @@ def _read(data: bytes) -> tuple[Bytes, Bytes | None]:
         raise ImageTooSmall(width=width, height=height)
     try:
         image.load()
-        upright = image
         with contextlib.suppress(Exception):  # a camera's broken metadata is no reason to refuse its photo
-            upright = ImageOps.exif_transpose(image)
-        has_alpha = upright.has_transparency_data
-        if upright.mode.startswith(("I", "F")):
-            upright = _eight_bits(upright)
-        pixels = np.asarray(upright.convert("RGBA" if has_alpha else "RGB"))
+            ImageOps.exif_transpose(image, in_place=True)
+        has_alpha = image.has_transparency_data
+        upright: Image.Image = _in_srgb(image, "RGBA" if has_alpha else "RGB")
+        return _pixels(upright), _pixels(upright.getchannel("A")) if has_alpha else None
     except MemoryError:  # the machine's fault, not the file's
         raise
     # Pillow's decoders raise nearly anything on a damaged file: OSError, SyntaxError, ValueError, struct.error …
     except Exception as error:
         raise DamagedImage(format=image.format) from error
-    return np.ascontiguousarray(pixels[..., :3]), np.ascontiguousarray(pixels[..., 3]) if has_alpha else None
+
+
+def _in_srgb(image: Image.Image, mode: str) -> Image.Image:
+    """Return the image in sRGB, as the profile that it carries says; without one it is taken to be that already."""
+    profile = image.info.get("icc_profile")
+    if image.mode.startswith(("I", "F")):
+        image = _eight_bits(image)
+    elif image.mode not in ("RGB", "RGBA", "CMYK", "L"):
+        image = image.convert(mode)
+    if profile:
+        # A broken profile, or one of another kind of colours than the file's, is left aside, as browsers do.
+        with contextlib.suppress(ImageCms.PyCMSError, OSError, ValueError):
+            given = ImageCms.ImageCmsProfile(BytesIO(profile))
+            if "srgb" not in ImageCms.getProfileDescription(given).lower():
+                target = "RGBA" if image.mode == "RGBA" else "RGB"
+                changed = ImageCms.profileToProfile(
+                    image, given, ImageCms.createProfile("sRGB"), outputMode=target, inPlace=target == image.mode
+                )
+                image = changed or image
+    return image if image.mode == mode else image.convert(mode)
+
+
+def _pixels(image: Image.Image) -> Bytes:
+    """Return an image's bytes without its alpha, a few rows at a time: a second copy of a large photo is too much."""
+    bands = () if image.mode == "L" else (3,)
+    pixels = np.empty((image.height, image.width, *bands), np.uint8)
+    for top, rows in _strips(image):
+        pixels[top : top + rows.height] = np.asarray(rows)[..., :3] if bands else np.asarray(rows)
+    return pixels
+
+
+def _strips(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    height = max(1, 4_000_000 // image.width)
+    for top in range(0, image.height, height):
+        yield top, image.crop((0, top, image.width, min(image.height, top + height)))
 
 
 def _open(data: bytes) -> Image.Image:
@@ -90,6 +123,13 @@ def _open(data: bytes) -> Image.Image:
 
 def _eight_bits(image: Image.Image) -> Image.Image:
     """Return an image of 16 or 32 bits, or of floats, as gray bytes; Pillow's own conversion would clip it."""
-    values = np.nan_to_num(np.asarray(image, np.float64), posinf=0.0, neginf=0.0)
-    full = max(values.max(), 65535.0 if image.mode.startswith("I") and values.max() > 255 else 1.0)
-    return Image.fromarray(np.clip(values * (255 / full), 0, 255).astype(np.uint8))
+
+    def values(rows: Image.Image) -> Floats:
+        return np.nan_to_num(np.asarray(rows).astype(np.float64), posinf=0.0, neginf=0.0)
+
+    brightest = max(values(rows).max() for _, rows in _strips(image))
+    full = max(brightest, 65535.0 if image.mode.startswith("I") and brightest > 255 else 1.0)
+    gray = Image.new("L", image.size)
+    for top, rows in _strips(image):
+        gray.paste(Image.fromarray(np.clip(values(rows) * (255 / full), 0, 255).astype(np.uint8)), (0, top))
+    return gray

@@ -4,7 +4,7 @@ Light is computed on a small picture and enlarged, for it is soft; what is sharp
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -17,6 +17,7 @@ from workflows.engines.moods import Mood
 from workflows.engines.palette import Floats
 
 _DISTANCE = 5.0
+_BEAM = 0.7  # the breadth of a spot's beam (standard deviation) in world units
 _KEY_SAMPLES, _DOME_SAMPLES = 56, 72
 _GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))
 
@@ -43,6 +44,10 @@ class Rig:
     key_tint: Floats
     fill_tint: Floats
     contrast: float
+    softness: float
+    spot: float
+    # The share of the key light that what hangs before the lamp leaves to points of the set, shape (h, w).
+    pattern: Callable[[Points], Floats] | None = None
 
     @classmethod
     def of(cls, mood: Mood, *, turn: float = 0.0, sunlit: bool = False) -> Self:
@@ -65,9 +70,11 @@ class Rig:
             key=key.astype(np.float32),
             dome_up=_dome(up=True),
             dome_front=_dome(up=False),
-            key_tint=np.array([1 + 0.10 * warmth, 1.0, 1 - 0.16 * warmth], np.float32),
-            fill_tint=np.array([1 - 0.05 * warmth, 1.0, 1 + 0.08 * warmth], np.float32),
+            key_tint=np.array([1 + 0.14 * warmth, 1.0, 1 - 0.24 * warmth], np.float32),
+            fill_tint=np.array([1 - 0.07 * warmth, 1.0, 1 + 0.12 * warmth], np.float32),
             contrast=max(mood.contrast, 0.6) if sunlit else mood.contrast,
+            softness=mood.softness,
+            spot=mood.spot,
         )
 
     def on(self, points: Points, *, seen: Floats | float = 1.0, open_sky: Floats | float = 1.0) -> Floats:
@@ -76,17 +83,37 @@ class Rig:
         `seen` is the share of the key light that no object hides, `open_sky` that of the surroundings. Lambert's
         cosine law, falling off with the square of the distance.
         """
-        light: Floats = np.zeros((), np.float32)
-        for lamp in self.key[:: _KEY_SAMPLES // 7]:
-            to_x, to_y, to_z = lamp[0] - points.x, lamp[1] - points.y, lamp[2] - points.z
-            squared = to_x**2 + to_y**2 + to_z**2
-            facing = to_x * points.normal_x + to_y * points.normal_y + to_z * points.normal_z
-            light = light + np.maximum(facing, 0) * (_DISTANCE**2 / 8) / (squared * np.sqrt(squared))
-        key = (1.6 * self.contrast * light * seen)[..., None] * self.key_tint
-        fill = (
-            np.broadcast_to((1 - self.contrast) * np.float32(1) * open_sky, key.shape[:2])[..., None] * self.fill_tint
-        )
-        return np.asarray(key + fill, np.float32)
+        if self.pattern:
+            seen = seen * self.pattern(points)
+        # What is small lights like a point.
+        lamps = self.key[:: len(self.key) // (2 if self.softness < 0.2 else 7)]
+        light = sum(_lambert(points, lamp) for lamp in lamps) * np.float32(1.4 * _DISTANCE**2 / len(lamps))
+        key = np.asarray(light * np.float32(self.contrast) * self._beam(points) * seen, np.float32)
+        fill = np.broadcast_to(np.asarray((1 - self.contrast) * open_sky, np.float32), key.shape)
+        tints = np.stack([self.key_tint, self.fill_tint], axis=1)
+        return cv2.transform(cv2.merge([key, np.ascontiguousarray(fill)]), tints)
+
+    def _beam(self, points: Points) -> Floats | float:
+        """Return how much of its light the lamp sends towards each point: a spot's beam is bright in the middle."""
+        if not self.spot:
+            return 1.0
+        lamp = self.key.mean(axis=0)
+        # Between the product and the wall, so that both have a bright place.
+        aim = np.array([0.0, 0.35, (STAGE + WALL) / 2], np.float32) - lamp
+        aim /= np.linalg.norm(aim)
+        to_x, to_y, to_z = points.x - lamp[0], points.y - lamp[1], points.z - lamp[2]
+        along = to_x * aim[0] + to_y * aim[1] + to_z * aim[2]
+        aside = to_x**2 + to_y**2 + to_z**2 - along**2
+        return np.asarray(np.exp(aside * np.float32(-0.5 / _BEAM**2)) * self.spot + (1 - self.spot), np.float32)
+
+
+def _lambert(points: Points, lamp: Floats) -> Floats:
+    to_x, to_y, to_z = lamp[0] - points.x, lamp[1] - points.y, lamp[2] - points.z
+    squared = to_x * to_x + (to_y * to_y + to_z * to_z)
+    # Most surfaces face along an axis, and a product that is not made is the fastest.
+    pairs = ((to_x, points.normal_x), (to_y, points.normal_y), (to_z, points.normal_z))
+    facing = sum(to * normal for to, normal in pairs if not (np.isscalar(normal) and normal == 0))
+    return np.maximum(facing, 0) / (squared * np.sqrt(squared))
 
 
 def _dome(*, up: bool) -> Floats:
@@ -113,19 +140,29 @@ def unhidden(
     its hull, shape (n, 3): its shadow from one lamp is the hull of its points' shadows. A blur by `smooth` pixels
     hides the steps between the shadows of single lamps.
     """
-    total = np.zeros((camera.height, camera.width), np.float32)
-    if not objects:
-        return total + 1
-    mask = np.empty(total.shape, np.uint8)
+    share = np.ones((camera.height, camera.width), np.float32)
     axis, plane, sign = (1, level, 1) if level is not None else (2, wall, -1)
     shadows = [_shadows(camera, lamps, points, axis, plane, sign) for points in objects]
+    shadows = [(pixels, falls) for pixels, falls in shadows if falls.any()]
+    if not shadows:
+        return share
+    fallen = np.concatenate([pixels[falls].reshape(-1, 2) for pixels, falls in shadows]) // 16
+    rim = int(4 * smooth) + 2
+    left, top = np.clip(fallen.min(axis=0) - rim, 0, [camera.width, camera.height]).tolist()
+    right, bottom = np.clip(fallen.max(axis=0) + rim, 0, [camera.width, camera.height]).tolist()
+    if left >= right or top >= bottom:
+        return share
+    total = np.zeros((bottom - top, right - left), np.float32)
+    mask = np.empty(total.shape, np.uint8)
     for lamp in range(len(lamps)):
         mask.fill(255)
         for pixels, falls in shadows:
             if falls[lamp]:
-                cv2.fillConvexPoly(mask, cv2.convexHull(pixels[lamp]), (0,), cv2.LINE_AA, 4)
-        total += mask
-    return cv2.GaussianBlur(total / (255 * len(lamps)), (0, 0), smooth)
+                hull = cv2.convexHull(pixels[lamp] - np.array([left * 16, top * 16], np.int32))
+                cv2.fillConvexPoly(mask, hull, (0,), cv2.LINE_AA, 4)
+        cv2.accumulate(mask, total)
+    share[top:bottom, left:right] = cv2.GaussianBlur(total / (255 * len(lamps)), (0, 0), smooth)
+    return share
 
 
 def _shadows(
@@ -141,27 +178,6 @@ def _shadows(
     reach = (height - plane) / np.where(falls[:, None], height - points[None, :, axis], 1)
     thrown = lamps[:, None] + (points[None] - lamps[:, None]) * reach[..., None]
     return _sixteenths(camera.project(thrown)), falls & (above.max() >= 0.002)
-
-
-def pattern(camera: Camera, rig: Rig, openings: Floats, *, distance: float, on_wall: bool) -> Floats:
-    """Return the share of the key light that falls through `openings` on the wall or the floor, shape (h, w).
-
-    The openings are convex polygons, shape (openings, corners, 2), given where their light falls on the wall; they
-    hang `distance` before the wall, so that a larger lamp blurs their edges, and the more the farther they fall.
-    """
-    total = np.zeros((camera.height, camera.width), np.float32)
-    mask = np.empty((camera.height, camera.width), np.uint8)
-    middle = rig.key.mean(axis=0)
-    fallen = np.concatenate([openings, np.full((*openings.shape[:2], 1), WALL)], axis=2)
-    hung = fallen + (middle - fallen) * (distance / (WALL - middle[2]))
-    for lamp in rig.key:
-        along = hung - lamp
-        reach = (WALL - lamp[2]) / along[..., 2] if on_wall else -lamp[1] / np.minimum(along[..., 1], -1e-3)
-        mask.fill(0)
-        for polygon in _sixteenths(camera.project(lamp + along * reach[..., None])):
-            cv2.fillConvexPoly(mask, polygon, (255,), cv2.LINE_AA, 4)
-        total += mask
-    return total / (255 * len(rig.key))
 
 
 def _sixteenths(pixels: Floats) -> NDArray[np.int32]:

@@ -1,64 +1,124 @@
-"""What a client's `scene_type` asks for: a set, what it is made of, what stands on it, what shadow falls on it.
+"""What a client's `scene_type` asks for: what is behind, what lies below, what stands on it, of which material, in
+which shadow.
 
-Each of the four is recognised by words of its own, so "marble podium in window light" is all three.
+Each is recognised by words of its own, so "marble podium by the sea in window light" is all of them.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from workflows.engines import words
+from workflows.engines.vocabulary import DEFAULT, IMPLIED, LANDS, MATERIALS, PART_WORDS, SETS, SHADOWS, Part
 
-# How the scenes are built is in sets.py, under the same names.
-SETS = {
-    "sweep": ("studio", "seamless", "cyclorama", "cyc", "infinity cove", "cove", "plain", "solid", "backdrop",
-              "white background", "packshot"),
-    "wall and floor": ("wall", "room", "interior", "corner", "loft", "living room", "bedroom", "gallery", "showroom"),
-    "podium": ("plinth", "pedestal", "platform", "display", "cylinder", "riser", "stand", "stage", "geometric"),
-    "tabletop": ("table", "desk", "countertop", "counter", "worktop", "shelf", "kitchen", "bench", "surface"),
-    "drapery": ("drape", "draped", "curtain", "fabric", "silk", "satin", "cloth", "velvet", "textile"),
-    "gradient": ("ombre", "aurora", "abstract", "blur", "blurred", "color wash", "colour wash", "mesh"),
-}  # fmt: skip
-MATERIALS = {
-    "wood": ("wooden", "oak", "walnut", "timber", "plank", "pine", "parquet", "teak", "floorboard", "barn"),
-    "marble": ("carrara", "stone slab", "travertine", "stone", "quartz", "bathroom"),
-    "concrete": ("cement", "industrial", "brutalist", "urban", "screed"),
-    "plaster": ("stucco", "limewash", "clay", "adobe", "microcement", "mediterranean"),
-    "linen": ("canvas", "cotton", "tablecloth", "woven"),
-}  # fmt: skip
-SHADOWS = {
-    "window": ("window light", "blind", "venetian", "sunlight", "sunlit", "sunbeam", "morning light", "window shadow",
-               "windowpane"),
-    "foliage": ("leaf", "leaves", "palm", "botanical", "plant", "tree", "jungle", "garden", "dappled light"),
-}  # fmt: skip
-PROPS = {"arch": ("arches", "archway", "niche", "doorway", "portal")}
-
-DEFAULT = "sweep"
-_SET_OF = {"wood": "tabletop", "marble": "tabletop", "linen": "tabletop", "concrete": "wall and floor",
-           "plaster": "wall and floor", "window": "wall and floor", "foliage": "wall and floor",
-           "arch": "wall and floor"}  # fmt: skip
+VOCABULARY: Mapping[str, tuple[str, ...]] = {
+    **{name: one.words for name, one in SETS.items()},
+    **{name: one.words for name, one in MATERIALS.items()},
+    **SHADOWS,
+    **LANDS,
+    **PART_WORDS,
+}
+_PART_OF = {"wall": "backdrop", "floor": "ground", "top": "ground"}
+# Backdrops and grounds that are of some stuff already.
+_BACKDROPS_OF_ANY, _GROUNDS_OF_ANY = ("sweep", "wall", "arches"), ("floor", "table", "shelf")
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What was understood; `understood` is empty when no word was known and the scene is the default one."""
+    """What was understood; `understood` is empty when no word was known and the scene is the default one.
+
+    `materials` maps the parts "backdrop", "ground" and "stand" to what they are made of, where the text says so.
+    `left_out` holds what was understood and does not go with the rest.
+    """
 
     set: str
-    material: str | None
-    shadow: str | None
-    arch: bool
-    understood: tuple[str, ...]
+    backdrop: str
+    ground: str | None
+    stand: str | None = None
+    land: str | None = None
+    materials: dict[str, str] = field(default_factory=dict)
+    shadows: tuple[str, ...] = ()
+    understood: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def material(self) -> str | None:
+        """The material that was mentioned first of those that the scene shows."""
+        return next((name for name in self.understood if name in self.materials.values()), None)
 
 
 def understand(text: str) -> Scene:
     """Return the scene that `text` describes; what it leaves open follows from the rest, or is a studio sweep."""
-    sets, materials = words.find(text, SETS), words.find(text, MATERIALS)
-    shadows, props = words.find(text, SHADOWS), words.find(text, PROPS)
-    understood = (*sets, *materials, *shadows, *props)
-    implied = [_SET_OF[name] for name in understood if name in _SET_OF]
+    understood = words.find(text, VOCABULARY)
+    sets = [name for name in understood if name in SETS]
+    implied = [IMPLIED[name] for name in understood if name in IMPLIED]
+    # "studio" and "backdrop" stand in many texts and say the least: whatever else is named counts more.
+    strong = [name for name in sets if name != DEFAULT] or implied[:1] or [DEFAULT]
+    # Paper that is named beside another backdrop is what that is made of.
+    if len(strong) > 1 and any("backdrop" in SETS[name].parts for name in strong if name != "paper"):
+        strong = [name for name in strong if name != "paper"]
+    lands = [name for name in understood if name in LANDS]
+    # A desert and a winter landscape have horizons of their own, which are no sea's.
+    if not lands and {"sand", "snow"} & set(strong):
+        strong = [name for name in strong if name != "horizon"]
+    # A wall that is named is one, and so is a land.
+    named = [*strong, *(["horizon"] if lands else []), *(["wall and floor"] if "wall" in understood else [])]
+    parts: dict[Part, str] = {}
+    left_out: list[str] = []
+    for name in dict.fromkeys(named):
+        free = {part: value for part, value in SETS[name].parts.items() if part not in parts}
+        parts |= free
+        if not free and name in sets:
+            left_out.append(name)
+    first = SETS[strong[0]]
+    lower = next((SETS[name] for name in strong if "ground" in SETS[name].parts), first)
+    backdrop = parts.get("backdrop") or lower.backdrop_by_default
+    ground = parts.get("ground") or (first.ground_by_default if len(parts) == 1 or not first.flat else "floor")
+    if backdrop == "horizon" and "ground" not in parts:
+        ground = "table"
+    stand = parts.get("stand")
+    materials = _placed(understood, backdrop, ground, stand)
+    left_out += [name for name in understood if name in MATERIALS and name not in materials.values()]
+    land = (lands[0] if lands else first.land) if backdrop == "horizon" else None
     return Scene(
-        # "studio" and "backdrop" stand in many texts and say the least: whatever else is named counts more.
-        set=next((name for name in (*sets, *implied) if name != DEFAULT), DEFAULT),
-        material=materials[0] if materials else None,
-        shadow=shadows[0] if shadows else None,
-        arch=bool(props),
-        understood=understood,
+        set=strong[0],
+        backdrop=backdrop,
+        ground=ground,
+        stand=stand,
+        land=land,
+        materials=materials,
+        shadows=tuple(name for name in understood if name in SHADOWS),
+        understood=tuple(understood),
+        left_out=(*left_out, *(name for name in lands if name != land)),
     )
+
+
+def _placed(understood: list[str], backdrop: str, ground: str | None, stand: str | None) -> dict[str, str]:
+    """Return which part each material goes to: the one named right after it, else the first that suits it."""
+    free = [
+        *(["stand"] if stand else []),
+        *(["ground"] if ground in _GROUNDS_OF_ANY else []),
+        *(["backdrop"] if backdrop in _BACKDROPS_OF_ANY or ground is None else []),
+    ]
+    placed: dict[str, str] = {}
+    later: list[str] = []
+    for name, following in zip(understood, [*understood[1:], ""], strict=False):
+        if name not in MATERIALS:
+            continue
+        part = _part(following)
+        if part in free and part not in placed:
+            placed[part] = name
+        else:
+            later.append(name)
+    for name in later:
+        for part in MATERIALS[name].suits:
+            if part in free and part not in placed:
+                placed[part] = name
+                break
+    return placed
+
+
+def _part(name: str) -> str | None:
+    """Return the part of a scene that a word of it names."""
+    if name in SETS:
+        return next((part for part in ("stand", "ground", "backdrop") if part in SETS[name].parts), None)
+    return _PART_OF.get(name)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 
 _LONGEST_TEXT = 4000  # of what is longer, the beginning is read
 _WORD = re.compile(r"[^\W\d_]+")
@@ -17,7 +18,7 @@ def find(text: str | None, vocabulary: Mapping[str, Iterable[str]]) -> list[str]
 
     A longer phrase hides the shorter ones within it: "window light" is not also "light".
     """
-    phrases = {tuple(tokens(phrase)): name for name, known in vocabulary.items() for phrase in (name, *known)}
+    phrases = {_phrase(phrase): name for name, known in vocabulary.items() for phrase in (name, *known)}
     longest = max(map(len, phrases), default=0)
     words, found, at = tokens(text), [], 0
     while at < len(words):
@@ -29,6 +30,11 @@ def find(text: str | None, vocabulary: Mapping[str, Iterable[str]]) -> list[str]
         else:
             at += 1
     return list(dict.fromkeys(found))
+
+
+@cache
+def _phrase(known: str) -> tuple[str, ...]:
+    return tuple(tokens(known))
 
 
 def _singular(word: str) -> str:

@@ -1,7 +1,8 @@
+import json
+from contextlib import nullcontext
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models.functions import Now
 
 from billing import ledger
 from billing.models import Client
@@ -11,6 +12,32 @@ from workflows.jobs.policy import attempts_allowed, on_technical_failure
 from workflows.jobs.replays import Once, replayed
 from workflows.models import Job, Workflow
 from workflows.webhooks.events import tell_of_low_credits
+
+LOG = ("request_id", "method", "path", "status", "code", "duration_ms", "api_key_prefix", "job_id", "remote_addr",
+       "user_agent", "body", "body_size", "body_truncated")  # fmt: skip
+JOB = ("workflow", "is_test", "idempotency_key", "order_digest", "on_technical_failure", "output_format",
+       "max_attempts", "time_limit")  # fmt: skip
+# What an order writes besides its charge, in the charge's statement: so the client's row is locked for no longer than
+# that takes, and there is nothing to undo. Columns that are not named have the database's defaults.
+ROWS = """
+, log AS (
+    INSERT INTO request_logs (request_id, method, path, status, code, duration_ms, client_id, api_key_prefix, job_id,
+           remote_addr, user_agent, body, body_size, body_truncated)
+    SELECT %(request_id)s::text, %(method)s::text, %(path)s::text, %(status)s::int2, %(code)s::text,
+           %(duration_ms)s::int4, id, %(api_key_prefix)s::text, %(job_id)s::text, %(remote_addr)s::text,
+           %(user_agent)s::text, %(body)s::bytea, %(body_size)s::int4, %(body_truncated)s::bool
+      FROM moved
+), job AS (
+    INSERT INTO workflows_job (id, request_id, client_id, charge_id, credits_cost, workflow, spec, is_test,
+           idempotency_key, order_digest, status, deadline_at, on_technical_failure, output_format, attempt,
+           max_attempts, time_limit, worker, error_code, error_message, summary)
+    SELECT %(job_id)s::text, %(request_id)s::text, id, %(entry_id)s::text, %(credits)s::int4, %(workflow)s::text,
+           %(spec)s::jsonb, %(is_test)s::bool, %(idempotency_key)s::text, %(order_digest)s::text, 'NOT_STARTED',
+           statement_timestamp() + %(deadline)s::interval, %(on_technical_failure)s::text, %(output_format)s::text, 0,
+           %(max_attempts)s::int2, %(time_limit)s::interval, '', '', '', '{}'::jsonb
+      FROM moved
+)
+"""
 
 
 def submit(
@@ -23,14 +50,14 @@ def submit(
     is_test: bool = False,
     once: Once | None = None,
 ) -> Job:
-    """Accept an order: log row, job and charge, all or nothing, in one transaction that ends with the charge.
+    """Accept an order: log row, job and charge, all or nothing, in one statement.
 
-    `log` is the unsaved row of the request; it is saved with the job's id. Raises what `ledger.check_admission` raises,
-    first from the client as read by authentication, before anything is written, and again from the statement that moves
-    the balance, which alone decides.
+    `log` is the unsaved row of the request; it is written with the job's id. Raises what `ledger.check_admission`
+    raises, first from the client as read by authentication, before anything is written, and again from the statement
+    that moves the balance, which alone decides. The job that is returned has not read the database's defaults.
 
-    Of orders with the same `once` that come at once, one is accepted; the others wait for it at the job's unique key,
-    before any of them touches the client's row, and return its job. Raises KeyReused.
+    Of orders with the same `once` that come at once, one is accepted; the others wait for it and return its job. Raises
+    KeyReused.
     """
     ledger.check_admission(client=client, credits=credits_cost)
     policy = on_technical_failure(spec)
@@ -47,17 +74,25 @@ def submit(
         order_digest=once.digest if once else "",
         credits_cost=credits_cost,
         charge_id=new_ulid(),
-        deadline_at=Now() + workflow.deadline,
         max_attempts=attempts_allowed(policy, workflow=workflow),
         time_limit=workflow.time_limit,
     )
     log.job_id = job.id
+    values = {
+        **{name: getattr(log, name) for name in LOG},
+        **{name: getattr(job, name) for name in JOB},
+        "spec": json.dumps(spec),
+        "deadline": workflow.deadline,
+    }
     try:
-        with transaction.atomic(durable=True):
-            log.save(force_insert=True)
-            job.save(force_insert=True)
-            if ledger.charge(client=client, credits=credits_cost, entry_id=job.charge_id, reference=job.id):
-                tell_of_low_credits(client)
+        while not _placed(job, client, values):
+            # A twin may have been accepted since, and have left no room for another.
+            if once and (twin := replayed(client=client, once=once)):
+                client.read_again()
+                return twin
+            # Name the guard that failed. Where none does any more, a job ended or credits came in between: once more.
+            client.read_again()
+            ledger.check_admission(client=client, credits=credits_cost)
     except IntegrityError as error:
         if once is None or "job_idempotency_key_once" not in str(error):
             raise
@@ -66,3 +101,20 @@ def submit(
         assert twin is not None  # it has been committed, or the unique key would have let this one in
         return twin
     return job
+
+
+def _placed(job: Job, client: Client, values: dict[str, Any]) -> bool:
+    """Run the one statement, with a transaction around it only where the client may have to be told of low credits."""
+    threshold = client.low_credits_threshold
+    with nullcontext() if threshold is None else transaction.atomic(durable=True):
+        placed = ledger.charge(
+            client=client,
+            credits=job.credits_cost,
+            entry_id=job.charge_id,
+            reference=job.id,
+            with_it=ROWS,
+            values=values,
+        )
+        if placed and threshold is not None and client.balance < threshold <= client.balance + job.credits_cost:
+            tell_of_low_credits(client)
+    return placed

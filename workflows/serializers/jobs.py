@@ -29,8 +29,10 @@ class OutputSerializer(serializers.Serializer[Any]):
     width = serializers.IntegerField(help_text="Pixels.")
     height = serializers.IntegerField(help_text="Pixels.")
     details = serializers.DictField(
-        help_text="What is particular to this file; of an extracted item its `box` in the photo: x, y, width and "
-        "height, in pixels from the top left."
+        help_text="What is particular to this file. Of an extracted item: its `box` in the photo (x, y, width and "
+        "height, in pixels from the top left), its `area` in pixels, its main `colors` with name and share, its "
+        "`category` (top, bottom, dress, outerwear, footwear, headwear, bag, accessory or other), and a `score` from 0 "
+        "to 1 that says how sure the engine is. Of a mask: the item that it is the `mask_of`."
     )
 
 

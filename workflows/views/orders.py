@@ -81,6 +81,9 @@ class SubmitView(APIView):
         return jobs.Once(key=key, digest=digest, header=header)
 
 
+_accepted_response = WorkflowAcceptedResponse()  # one for all: to be made it takes longer than to be used
+
+
 def _accepted(request: Request, job: Job) -> Response:
     """Answer with a job that this request made, or one that an earlier request made of the same order."""
     again = job.request_id != request._request.request_id  # type: ignore[attr-defined]
@@ -90,4 +93,4 @@ def _accepted(request: Request, job: Job) -> Response:
         "X-Credits-Charged": "0" if again else str(job.credits_cost),
         **({"Idempotent-Replayed": "true"} if again else {}),
     }
-    return Response(WorkflowAcceptedResponse(job).data, status=status.HTTP_202_ACCEPTED, headers=headers)
+    return Response(_accepted_response.to_representation(job), status=status.HTTP_202_ACCEPTED, headers=headers)

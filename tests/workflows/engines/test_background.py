@@ -3,14 +3,15 @@ import os
 import subprocess
 import sys
 
+import cv2
 import numpy as np
 import pytest
-from skimage.color import deltaE_ciede2000, rgb2lab
 
-from workflows.engines import moods, scenes
+from workflows.engines import moods
 from workflows.engines.background import render
-from workflows.engines.base import EngineError
-from workflows.engines.colors import SHOP_COLORS, parse_color
+from workflows.engines.camera import Camera
+from workflows.engines.sizes import RATIOS, parse_size
+from workflows.engines.stage import FINISHED, Exposure, Layer, paint
 
 SPEC = {"scene_type": "podium", "mood": "calm", "resolution": "320x320"}
 
@@ -23,16 +24,19 @@ def rgb_of(color):
     return [int(color[at : at + 2], 16) for at in (1, 3, 5)]
 
 
-def distance(one, other):
-    """CIEDE2000 between two #rrggbb."""
-    return float(deltaE_ciede2000(*(rgb2lab(np.array([[rgb_of(color)]], np.uint8)) for color in (one, other)))[0, 0])
-
-
 def test_the_image_is_of_the_size_that_was_asked_for():
     result = render({**SPEC, "resolution": "512", "aspect_ratio": "16:9"}, default_seed=1)
     (picture,) = result.pictures
     assert (picture.name, picture.width, picture.height) == ("background", 680, 384)
     assert (picture.pixels.shape, picture.pixels.dtype) == ((384, 680, 3), np.uint8)
+
+
+@pytest.mark.parametrize("ratio", RATIOS)
+def test_an_image_is_made_in_every_ratio(ratio):
+    size = parse_size(resolution="512", aspect_ratio=ratio)
+    picture = render({**SPEC, "resolution": "512", "aspect_ratio": ratio}, default_seed=1).pictures[0]
+    assert (picture.width, picture.height) == (size.width, size.height)
+    assert picture.pixels.std() > 2
 
 
 @pytest.mark.slow
@@ -63,18 +67,6 @@ def test_the_seed_in_the_summary_makes_the_image_again():
     assert render({**SPEC, "scene_type": "wall", "resolution": "64x64"}, default_seed=99).summary["seed"] == 99
 
 
-@pytest.mark.parametrize("scene_type", [*scenes.SETS, "marble", "wood", "concrete", "window light", "foliage", "arch"])
-@pytest.mark.parametrize(
-    "colors", [["sage"], ["terracotta", "off-white"], ["navy", "#e8c547", "blush"]], ids=lambda c: "+".join(c)
-)
-def test_the_colors_asked_for_are_main_colors_of_the_image(scene_type, colors):
-    spec = {"scene_type": scene_type, "mood": "natural", "dominant_colors": colors, "resolution": "256x256"}
-    result = render(spec, default_seed=3)
-    main = [entry["color"] for entry in result.summary["main_colors"]]
-    for color in colors:
-        assert min(distance(parse_color(color), one) for one in main) <= 10, (color, main)
-
-
 @pytest.mark.parametrize("mood", moods.MOODS)
 def test_every_mood_makes_an_image_of_its_own(mood):
     plain = pixels_of(render({**SPEC, "mood": "?", "resolution": "128x128"}, default_seed=3)).astype(int)
@@ -84,41 +76,50 @@ def test_every_mood_makes_an_image_of_its_own(mood):
         assert np.abs(pixels_of(result).astype(int) - plain).mean() > 2
 
 
-def test_scenes_differ_from_each_other():
-    images = {
-        scene: pixels_of(render({**SPEC, "scene_type": scene, "resolution": "128x128"}, default_seed=3)).astype(int)
-        for scene in [*scenes.SETS, "marble", "wood", "concrete", "plaster", "linen", "window light", "foliage"]
-    }
-    for one in images:
-        for other in images:
-            assert one == other or np.abs(images[one] - images[other]).mean() > 1.5, (one, other)
+@pytest.mark.parametrize("color", ["#0c0d10", "#3a3d40", "#a8b59a", "#f5f2ea"])
+@pytest.mark.parametrize("mood", ["soft", "moody"])
+def test_a_smooth_gradient_is_dithered_and_has_no_bands(color, mood):
+    spec = {**SPEC, "scene_type": "studio", "mood": mood, "dominant_colors": [color], "resolution": "512x512"}
+    pixels = pixels_of(render(spec, default_seed=3))
+    # A band is a run of one value along a line; dithered, no run is long.
+    for line in (pixels[100, :, 1], pixels[:, 300, 1], pixels[400, :, 2]):
+        runs = np.diff(np.flatnonzero(np.concatenate([[True], np.diff(line.astype(int)) != 0, [True]])))
+        assert runs.max() < 16
+    # Nor does a step remain when the grain is averaged away: what lies between two neighbours is their mean.
+    wall = cv2.blur(pixels[:200].astype(np.float32), (41, 41))[40:160:4, 40:-40:4, 1]
+    assert np.abs(np.diff(wall, 2, axis=1)).max() < 0.3
+    assert len(np.unique(np.round(wall % 1, 1))) >= 9
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("Marble podium in window light", ("podium", "marble", "window")),
-        ("a WOODEN desk", ("tabletop", "wood", None)),
-        ("velvet curtains", ("drapery", None, None)),
-        ("palm leaves on a limewash wall", ("wall and floor", "plaster", "foliage")),
-        ("studio with plinths", ("podium", None, None)),
-        ("the surface of Mars", ("tabletop", None, None)),
-        ("xyzzy", ("sweep", None, None)),
-        ("", ("sweep", None, None)),
-    ],
-)
-def test_the_scene_is_understood_from_free_text(text, expected):
-    scene = scenes.understand(text)
-    assert (scene.set, scene.material, scene.shadow) == expected
-    assert bool(scene.understood) == (text not in ("xyzzy", ""))
+@pytest.mark.parametrize("color", ["#000000", "#ffffff"])
+def test_black_and_white_are_clipped_by_no_dither(color):
+    spec = {**SPEC, "scene_type": "wall", "mood": "clean", "dominant_colors": [color], "resolution": "256x256"}
+    pixels = pixels_of(render(spec, default_seed=3)).astype(int)
+    assert np.abs(pixels.mean() - rgb_of(color)[0]) < 12
+    assert (pixels == 255 - rgb_of(color)[0]).sum() == 0  # nothing went round
 
 
-def test_a_smooth_gradient_is_dithered_and_has_no_bands():
-    pixels = pixels_of(render({**SPEC, "scene_type": "studio", "resolution": "512x512"}, default_seed=3))
-    # A band is a run of one value along a row; dithered, no run is long.
-    row = pixels[100, :, 1].astype(int)
-    runs = np.diff(np.flatnonzero(np.concatenate([[True], np.diff(row) != 0, [True]])))
-    assert runs.max() < 16
+def test_light_adds_up_as_light_and_not_as_numbers():
+    """Half covered, two surfaces send half the light of each, which is no mean of their sRGB values."""
+    camera, light = Camera(64, 64), np.ones((64, 64, 3), np.float32)
+    white, black = (np.full(3, level, np.float32) for level in (0.5, 0.0))
+    layers = [
+        Layer("one", white, light),
+        Layer("other", black, light, cover=lambda view: np.full((len(view.y), view.x.shape[1]), 0.5, np.float32)),
+    ]
+    exposure = Exposure(key=0.5, contrast=1.0, cast=np.ones(3, np.float32), vignette=0.0)
+    pixels = paint(camera, layers, exposure, rng=np.random.default_rng(1))
+    assert pixels.mean() == pytest.approx(255 * 0.5371, abs=1)  # sRGB of 0.25
+
+
+def test_what_is_brighter_than_white_is_rolled_off_and_stays_apart():
+    camera = Camera(256, 64)
+    light = np.repeat(np.linspace(0.2, 2, 256, dtype=np.float32)[None, :, None], 64, axis=0).repeat(3, axis=2)
+    layers = [Layer(FINISHED, np.ones(3, np.float32), light)]
+    exposure = Exposure(key=0.5, contrast=1.0, cast=np.ones(3, np.float32), vignette=0.0)
+    levels = paint(camera, layers, exposure, rng=np.random.default_rng(1)).astype(float).mean(axis=(0, 2))
+    smooth = np.convolve(levels, np.ones(9) / 9, "valid")
+    assert (np.diff(smooth) > -0.15).all() and smooth[-1] < 255
 
 
 def test_more_colors_than_a_set_can_show_are_reported_as_left_out():
@@ -127,26 +128,6 @@ def test_more_colors_than_a_set_can_show_are_reported_as_left_out():
     assert len(summary["colors"]) == 6 and len(summary["colors_left_out"]) == 2
 
 
-@pytest.mark.parametrize("color", ["", "example", "#12", "#12345g", "#１２３", "rgb(1,2,3)", "x" * 100_000, "sage\x00"])
-def test_an_unknown_color_is_refused_with_what_works(color):
-    with pytest.raises(EngineError) as refused:
-        render({**SPEC, "dominant_colors": ["white", color]}, default_seed=1)
-    assert refused.value.code == "unknown_color"
-    assert "#rrggbb" in refused.value.message and len(refused.value.message) < 400
-
-
-@pytest.mark.parametrize("color", [*SHOP_COLORS, "#ABC", "abcdef", "Light Blue", "dark-slate-grey", "rebeccapurple"])
-def test_a_color_that_shops_name_is_known(color):
-    assert parse_color(f" {color.title()} ").startswith("#")
-
-
 def test_hostile_texts_do_no_harm():
     for text in ("", "\x00", "ß" * 50_000, "podium " * 50_000, "🦄", "𝟙𝟚", "'; DROP TABLE"):
         assert render({"scene_type": text, "mood": text, "resolution": "64x64"}, default_seed=1).pictures
-
-
-@pytest.mark.parametrize("size", ["1448x184", "184x1448", "64x512", "65x64"])
-@pytest.mark.parametrize("scene_type", ["podium arch", "window light", "drapery", "gradient", "wood foliage"])
-def test_extreme_shapes_are_drawn(size, scene_type):
-    spec = {"scene_type": scene_type, "mood": "sunset", "resolution": size, "dominant_colors": ["red", "teal", "gold"]}
-    assert pixels_of(render(spec, default_seed=2)).std() > 3

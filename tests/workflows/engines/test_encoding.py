@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from workflows.engines.encoding import encode, thumbnail, without_alpha
+from workflows.engines.encoding import encode, on_ground, thumbnail
 from workflows.engines.formats import FORMATS, TooLongForFormat, check_sides
 
 MADE = """
@@ -48,4 +48,4 @@ def test_a_format_makes_the_longest_side_that_is_told(name: str):
 
 def test_what_shows_through_is_white():
     pixels = np.array([[[0, 0, 0, 0], [10, 20, 30, 255], [0, 0, 0, 51]]], np.uint8)
-    assert without_alpha(pixels).tolist() == [[[255, 255, 255], [10, 20, 30], [204, 204, 204]]]
+    assert on_ground(pixels, "#ffffff").tolist() == [[[255, 255, 255], [10, 20, 30], [204, 204, 204]]]

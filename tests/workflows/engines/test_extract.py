@@ -65,6 +65,9 @@ def png_header(width, height):
     )
 
 
+WORN_AS = {"t-shirt": "top", "trousers": "bottom", "cap": "headwear", "bag": "bag", "scarf": "accessory"}
+
+
 @pytest.mark.parametrize("seed", [7, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (8, 9))])
 def test_each_garment_of_a_flat_lay_is_an_item_of_its_own(seed):
     photo, masks = draw_flat_lay_with_masks(seed=seed)
@@ -74,6 +77,10 @@ def test_each_garment_of_a_flat_lay_is_an_item_of_its_own(seed):
     assert len(found) == len(masks) == 5
     assert min(best.values()) > 0.85, best
     assert np.mean(list(best.values())) >= 0.90, best
+    for picture, mine in zip(result.pictures, found, strict=True):
+        name = max(masks, key=lambda name: overlap(masks[name], mine))
+        assert picture.details["category"] == WORN_AS[name]
+        assert 0.4 < picture.details["score"] <= 1
     areas = [picture.details["area"] for picture in result.pictures]
     assert areas == sorted(areas, reverse=True)
 

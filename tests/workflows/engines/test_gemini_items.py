@@ -90,7 +90,10 @@ def test_a_cut_out_has_the_shape_of_its_mask_and_says_where_it_was(provider: Rec
     assert abs(x - 50) <= 4 and abs(y - 80) <= 4 and abs(width - 400) <= 8 and abs(height - 400) <= 8
     assert abs(item.details["area"] / (np.pi * 200 * 200) - 1) < 0.03
     assert item.details["label"] == "red shirt"
-    assert item.details["colors"] == [{"color": "#c80000", "share": 1.0}]
+    (color,) = item.details["colors"]
+    assert (color["color"], color["share"]) == ("#c80000", 1.0) and color["name"]
+    assert item.details["category"] == "top"  # as the label says: a shirt
+    assert 0.5 < item.details["score"] <= 1
     alpha = item.pixels[..., 3]
     assert alpha[0].max() == alpha[:, 0].max() == 0  # padding
     assert alpha[alpha.shape[0] // 2, alpha.shape[1] // 2] == 255
@@ -113,12 +116,32 @@ def test_no_more_items_than_were_asked_for_in_the_order_of_the_answer(provider: 
     result = cut_out(
         picture(600, 600),
         extraction_context={"max_items": 2},
-        runtime_config={"model": "ours", "output_format": "webp", "padding": 3},
+        runtime_config={"model": "ours", "output_format": "webp", "x": 3},
     )
     assert [item.details["label"] for item in result.pictures] == ["500", "0"]
     assert [item.name for item in result.pictures] == ["item-1", "item-2"]
     assert (result.summary["items_found"], result.summary["items_returned"]) == (3, 2)
-    assert result.summary["unused"] == ["padding"]
+    assert result.summary["unused"] == ["x"]
+
+
+def test_runtime_config_says_how_they_are_cut_out(provider: Receiver):
+    answer(provider, masked([0, 0, 500, 1000]), masked([800, 0, 900, 100], label="cap"))
+    config = {"padding": 0.25, "square": True, "background": "#336699", "min_area": 0.1, "return_masks": True}
+    result = cut_out(picture(400, 400), runtime_config=config)
+    item, mask = result.pictures
+    assert item.pixels.shape[0] == item.pixels.shape[1] and item.pixels.shape[2] == 3
+    assert abs(item.width - 600) <= 4  # the ellipse is 400 × 200
+    assert item.pixels[0, 0].tolist() == [0x33, 0x66, 0x99]
+    assert (mask.name, mask.format, mask.pixels.shape) == ("item-1-mask", "png", (400, 400))
+    assert result.summary["items_found"] == 1
+    provider.got.clear()
+    with pytest.raises(EngineError) as raised:
+        cut_out(picture(400, 400), runtime_config={**config, "padding": "wide"})
+    assert raised.value.code == "not_a_share"
+    assert provider.got == []
+    with pytest.raises(EngineError) as raised:
+        cut_out(picture(400, 400), runtime_config={**config, "min_area": 0.9})
+    assert raised.value.code == "items_too_small"
 
 
 def nothing() -> bytes:

@@ -12,7 +12,7 @@ from django.conf import settings
 from google import genai
 from google.genai import errors, types
 
-from workflows.engines import prompt
+from workflows.engines import judging, prompt
 from workflows.engines.base import Picture, Result
 from workflows.engines.colors import asked_colors
 from workflows.engines.providers.answers import decoded, fitted, seconds_left, storable
@@ -53,7 +53,7 @@ def background(order: "Order") -> Result:
         raise ProviderWrongAnswer(provider=GEMINI, what="no image")
     pixels, made = fitted(decoded(images[0], provider=GEMINI), size, provider=GEMINI)
     summary = {**about(order, answer), "seed": seed, **made, "colors": used, "colors_left_out": left_out}
-    return Result(pictures=(Picture("background", pixels),), summary=summary)
+    return judging.best(order.spec, [Result(pictures=(Picture("background", pixels),), summary=summary)])
 
 
 def ask(order: "Order", *, contents: list[Any], config: types.GenerateContentConfig) -> types.GenerateContentResponse:

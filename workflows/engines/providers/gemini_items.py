@@ -8,7 +8,7 @@ import binascii
 import json
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -16,16 +16,21 @@ import numpy as np
 from google.genai import types
 from PIL import Image
 
-from workflows.engines import palette, prompt
-from workflows.engines.base import EngineError, Picture, Result
+from workflows.engines import cutouts, prompt
+from workflows.engines.base import EngineError, Result
+from workflows.engines.categories import guess
+from workflows.engines.cutouts import Item
 from workflows.engines.encoding import encode
-from workflows.engines.extract import NoItemsFound
+from workflows.engines.extract import ItemsTooSmall, NoItemsFound
 from workflows.engines.formats import FORMATS
 from workflows.engines.images import read_photo
 from workflows.engines.palette import Bytes
 from workflows.engines.providers.answers import storable
 from workflows.engines.providers.failures import ProviderWrongAnswer
 from workflows.engines.providers.gemini import GEMINI, about, ask, text_of
+from workflows.engines.runtime_config import runtime_config, unused
+from workflows.engines.shapes import shape_of
+from workflows.engines.wishes import category_in
 
 if TYPE_CHECKING:
     from workflows.catalogue import Order
@@ -33,7 +38,6 @@ if TYPE_CHECKING:
 _MOST_ITEMS = 32
 # Of all items' boxes together, in photos.
 _MOST_AREA = 2
-_PADDING = 0.02
 # The photo is sent no larger: the model looks at a smaller one still.
 _LONGEST_SIDE = 1536
 _MASK = "data:image/png;base64,"
@@ -42,23 +46,14 @@ _OUTSIDE, _INSIDE = 96, 160
 _FENCED = re.compile(r"```(?:json)?\s*(.*?)\s*```", re.DOTALL)
 
 
-@dataclass(frozen=True)
-class _Found:
-    """An entry of the answer: the part of the photo that it lies in, and its alpha there, shape (h, w)."""
-
-    rows: slice
-    columns: slice
-    alpha: Bytes
-    label: str
-
-
 def extract(photo: bytes, order: "Order") -> Result:
     """Cut out the items that Gemini finds on a photo, in its order: what the context describes comes first.
 
-    It is sent the upright pixels, and none of the file's metadata. Raises NoItemsFound, and what `read_photo` and
-    `gemini.ask` raise.
+    It is sent the upright pixels, and none of the file's metadata. Raises NoItemsFound, ItemsTooSmall, and what
+    `runtime_config`, `read_photo` and `gemini.ask` raise.
     """
     cv2.setNumThreads(1)  # worker processes are the parallelism
+    asked = runtime_config(order.spec)
     pixels, _ = read_photo(photo)
     context = order.spec.get("extraction_context") or {}
     most = min(context.get("max_items") or _MOST_ITEMS, _MOST_ITEMS)
@@ -73,16 +68,20 @@ def extract(photo: bytes, order: "Order") -> Result:
         raise ProviderWrongAnswer(provider=GEMINI, what="masks that are none")
     if not found:
         raise NoItemsFound
-    pictures = tuple(_cut_out(pixels, item, number) for number, item in enumerate(found[:most], start=1))
+    least = (asked.min_area or 0) * pixels.shape[0] * pixels.shape[1]
+    large = [item for item in found if item.area >= least]
+    if not large:
+        raise ItemsTooSmall(share=asked.min_area)
+    returned = [replace(item, details=_details(pixels, item)) for item in large[:most]]
     summary = {
         **about(order, answer),
         "photo": {"width": pixels.shape[1], "height": pixels.shape[0]},
-        "items_found": len(found),
-        "items_returned": len(pictures),
+        "items_found": len(large),
+        "items_returned": len(returned),
         "masks_unusable": len(entries[:_MOST_ITEMS]) - len(found),
-        "unused": sorted((order.spec.get("runtime_config") or {}).keys() - {"model", "output_format"}),
+        "unused": unused(order.spec),
     }
-    return Result(pictures=pictures, summary=summary)
+    return Result(pictures=cutouts.pictures(pixels, returned, asked), summary=summary)
 
 
 def _small(pixels: Bytes) -> Bytes:
@@ -103,7 +102,7 @@ def _entries(text: str) -> list[Any]:
     return entries
 
 
-def _all_found(entries: list[Any], shape: tuple[int, ...]) -> list[_Found]:
+def _all_found(entries: list[Any], shape: tuple[int, ...]) -> list[Item]:
     """Return what can be made out, and no more than memory should be spent on: real items do not overlap so."""
     found, left = [], _MOST_AREA * shape[0] * shape[1]
     for entry in entries:
@@ -114,7 +113,7 @@ def _all_found(entries: list[Any], shape: tuple[int, ...]) -> list[_Found]:
     return found
 
 
-def _found(entry: Any, shape: tuple[int, ...]) -> _Found | None:
+def _found(entry: Any, shape: tuple[int, ...]) -> Item | None:
     """Return what an entry says lies on a photo of this shape; None where it cannot be made out."""
     if not isinstance(entry, dict):
         return None
@@ -137,29 +136,19 @@ def _found(entry: Any, shape: tuple[int, ...]) -> _Found | None:
     alpha = np.rint(np.clip((likely - _OUTSIDE) / (_INSIDE - _OUTSIDE), 0, 1) * 255).astype(np.uint8)
     if not (alpha > 127).any():
         return None
-    return _Found(rows=rows, columns=columns, alpha=alpha, label=storable(label) if isinstance(label, str) else "")
+    known = {"label": storable(label) if isinstance(label, str) else ""}
+    return Item(rows=rows, columns=columns, alpha=alpha, details=known)
 
 
-def _cut_out(pixels: Bytes, item: _Found, number: int) -> Picture:
-    cutout = np.dstack([pixels[item.rows, item.columns], item.alpha])
-    cutout[item.alpha == 0] = 0  # what is cut away is gone, and not only unseen
-    sure = item.alpha > 127
-    x, y, wide, high = cv2.boundingRect(sure.astype(np.uint8))
-    left, top, soft_wide, soft_high = cv2.boundingRect(item.alpha)
-    pad = round(_PADDING * max(wide, high))
-    colors = palette.main_colors(cutout[sure][:, :3], count=4)
-    return Picture(
-        name=f"item-{number}",
-        pixels=cv2.copyMakeBorder(
-            cutout[top : top + soft_high, left : left + soft_wide],
-            *(pad, pad, pad, pad),
-            cv2.BORDER_CONSTANT,
-            value=(0, 0, 0, 0),
-        ),
-        details={
-            "box": [item.columns.start + x, item.rows.start + y, wide, high],
-            "area": int(sure.sum()),
-            "colors": [{"color": color, "share": share} for color, share in colors],
-            "label": item.label,
-        },
-    )
+def _details(photo: Bytes, item: Item) -> dict[str, Any]:
+    """Return what is told of an item: its category by the label's words, else by its outline."""
+    label = item.details["label"]
+    guessed = guess(shape_of(item.alpha > 127), item.box)
+    category = category_in(label) or guessed.category
+    return {
+        "colors": cutouts.named(item.colors(photo)),
+        "category": category,
+        # A model that writes what an outline says too is surer than either.
+        "score": max(guessed.score, 0.8) if category != "other" and category_in(label) else guessed.score,
+        "label": label,
+    }

@@ -8,7 +8,7 @@ import httpx2
 import openai
 from django.conf import settings
 
-from workflows.engines import prompt
+from workflows.engines import judging, prompt
 from workflows.engines.base import EngineError, Picture, Result
 from workflows.engines.colors import asked_colors
 from workflows.engines.providers.answers import decoded, fitted, seconds_left, storable
@@ -53,7 +53,7 @@ def background(order: "Order") -> Result:
         "colors": used,
         "colors_left_out": left_out,
     }
-    return Result(pictures=(Picture("background", pixels),), summary=summary)
+    return judging.best(order.spec, [Result(pictures=(Picture("background", pixels),), summary=summary)])
 
 
 def _asked(order: "Order", *, size: str, words: str) -> openai.types.ImagesResponse:
