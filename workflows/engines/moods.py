@@ -1,7 +1,7 @@
 """What a client's mood words mean for light and colour."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from workflows.engines import words
 
@@ -165,4 +165,13 @@ def understand(text: str) -> tuple[list[str], Mood]:
         palette=first.palette,
         azimuth=side * sum(abs(mood.azimuth) for mood in moods) / len(moods),
         **{name: combined(name) for name in _NUMBERS},
+    )
+
+
+def weakened(mood: Mood, share: float) -> Mood:
+    """Return a mood that moves each number only a `share` as far from the default's."""
+    plain = MOODS[DEFAULT]
+    return replace(
+        mood,
+        **{name: getattr(plain, name) + share * (getattr(mood, name) - getattr(plain, name)) for name in _NUMBERS},
     )

@@ -105,16 +105,17 @@ def hex_of(rgb: Sequence[float] | NDArray[np.generic]) -> str:
 def color_name(color: str) -> str:
     """Return what a shop would call #rrggbb: of its names and the plain ones of CSS the nearest by CIEDE2000."""
     names, labs = _named()
-    return names[int(ciede2000(_lab_of([color]), labs).argmin())]
+    return names[int(ciede2000(lab_of([color]), labs).argmin())]
 
 
 @cache
 def _named() -> tuple[list[str], Floats]:
     colors = {parse_color(name): name for name in reversed((*_CSS_NAMES, *SHOP_COLORS))}  # of two names the first
-    return list(colors.values()), _lab_of(list(colors))
+    return list(colors.values()), lab_of(list(colors))
 
 
-def _lab_of(colors: Sequence[str]) -> Floats:
+def lab_of(colors: Sequence[str]) -> Floats:
+    """Return L*a*b* of each #rrggbb, shape (n, 3)."""
     return lab(np.array([[ImageColor.getrgb(color) for color in colors]], np.uint8))[0]
 
 

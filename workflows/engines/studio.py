@@ -13,7 +13,11 @@ from workflows.engines.scenes import Scene
 
 @dataclass(frozen=True)
 class Studio:
-    """An order as the sets see it. `colors` are linear RGB, the most wanted first; `asked`: the client named them."""
+    """An order as the sets see it. `colors` are linear RGB, the most wanted first; `asked`: the client named them.
+
+    A seed has any number of arrangements, of which the first is the one that is wanted; those after it have larger
+    things in the colours that no set shows otherwise.
+    """
 
     camera: Camera
     mood: Mood
@@ -21,10 +25,11 @@ class Studio:
     colors: list[Floats]
     asked: bool
     seed: int
+    arrangement: int = 0
 
     def random(self, purpose: str) -> np.random.Generator:
         """Return a random stream for one purpose alone, so that a change to one leaves the others as they were."""
-        key = [int(byte) for byte in purpose.encode()]
+        key = [*purpose.encode(), *([256 + self.arrangement] if self.arrangement else [])]
         return np.random.Generator(np.random.PCG64(np.random.SeedSequence(self.seed, spawn_key=key)))
 
     def material(self, name: str) -> Material:

@@ -174,3 +174,24 @@ def test_another_seed_arranges_a_scene_in_another_way(scene_type):
 def test_extreme_shapes_are_drawn(size, scene_type):
     pixels, _ = made(scene_type, mood="sunset", size=size, seed=2, colors=["red", "teal", "gold"])
     assert pixels.std() > 3
+
+
+MISSED_AT_FIRST = [
+    ("steps", "dramatic", ["cashmere", "tobacco", "sage", "rust"], "384x216"),
+    ("cut paper", "night", ["baby blue", "mustard", "wine"], "216x384"),
+    ("gradient", "tropical", ["wisteria", "clay", "sage", "navy", "cream", "black"], "384x216"),
+    ("wood", "dramatic", ["apple green", "sand", "rust", "slate", "plum", "white"], "384x216"),
+    ("travertine", "candlelit", ["duck egg", "rust", "camel", "ink", "sage"], "384x216"),
+]
+
+
+@pytest.mark.parametrize(("scene_type", "mood", "colors", "resolution"), MISSED_AT_FIRST)
+def test_a_color_that_the_mood_hides_is_shown_with_less_of_it(scene_type, mood, colors, resolution):
+    spec = {"scene_type": scene_type, "mood": mood, "dominant_colors": colors, "resolution": resolution}
+    for seed in range(3):
+        result = render(spec, default_seed=seed)
+        main = [entry["color"] for entry in result.summary["main_colors"]]
+        distance, color = farthest(main, colors)
+        assert distance <= 10, (seed, color, distance)
+        assert result.summary["seed"] == seed
+        assert (result.pictures[0].pixels == render(spec, default_seed=seed).pictures[0].pixels).all()

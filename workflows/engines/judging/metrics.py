@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from PIL import ImageColor
 
 from workflows.engines import palette
 from workflows.engines.judging.scores import Score, falling
@@ -18,7 +17,7 @@ MIDDLE: Box = (0.3, 0.3, 0.4, 0.5)
 def color_distance(small: Bytes, colors: Sequence[str]) -> Score:
     """Judge how near the image's main colours come to those that were asked for: the one that is met worst counts."""
     main = [color for color, _ in palette.main_colors(small.reshape(-1, 3))]
-    distances = palette.ciede2000(_lab_of(colors)[:, None], _lab_of(main)[None])
+    distances = palette.ciede2000(palette.lab_of(colors)[:, None], palette.lab_of(main)[None])
     worst = int(distances.min(axis=1).argmax())
     nearest = int(distances[worst].argmin())
     distance = float(distances[worst, nearest])
@@ -49,7 +48,7 @@ def exposure(small: Bytes, pixels: Bytes, colors: Sequence[str]) -> Score:
     What is asked for is no fault: with white among the colours white is not clipped, nor is an image too light.
     """
     lightness = float(np.median(palette.lab(small)[..., 0]))
-    asked = _lab_of(colors)[:, 0] if colors else np.full(1, 50.0)
+    asked = palette.lab_of(colors)[:, 0] if colors else np.full(1, 50.0)
     lowest, highest = min(12.0, float(asked.min()) / 2), max(97.0, float(asked.max()))
     step = max(1, round((pixels.shape[0] * pixels.shape[1] / 250_000) ** 0.5))
     sampled = pixels[::step, ::step]
@@ -102,8 +101,3 @@ def sharpness(gray: Floats) -> Score:
 def _gradient(gray: Floats, sigma: float) -> Floats:
     smooth = cv2.GaussianBlur(gray, (0, 0), sigma)
     return cv2.magnitude(*(cv2.Sobel(smooth, cv2.CV_32F, x, 1 - x, scale=1 / 8) for x in (0, 1)))
-
-
-def _lab_of(colors: Sequence[str]) -> Floats:
-    """Return L*a*b* of each #rrggbb, shape (n, 3)."""
-    return palette.lab(np.array([[ImageColor.getrgb(color) for color in colors]], np.uint8))[0]

@@ -81,6 +81,7 @@ def accents(shot: Shot) -> None:
         if on_shelf:
             z = SHELF_MIDDLE + (-0.06 if before else 0.06)
         size = float(rng.uniform(0.05, 0.056) if on_shelf else rng.uniform(0.092, 0.104))
+        size *= 1 + 0.1 * shot.studio.arrangement  # which is there because a color was missed
         x, half = _beside(shot, z, size, outer=before)
         x *= side if index % 2 else -side
         if on_shelf:
