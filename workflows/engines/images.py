@@ -7,6 +7,7 @@ from io import BytesIO
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps
+from PIL.TiffImagePlugin import BITSPERSAMPLE, PLANAR_CONFIGURATION, TiffImageFile
 
 from workflows.engines.base import EngineError
 from workflows.engines.palette import Bytes, Floats
@@ -34,6 +35,13 @@ class ImageTooSmall(EngineError):
     code = "image_too_small"
 
 
+class UnreadableTiff(EngineError):
+    """The trial image is a TIFF file of 16 bits whose colours lie in planes of their own, which cannot be read. Save it
+    interleaved, or as a PNG."""
+
+    code = "unreadable_tiff"
+
+
 class DamagedImage(EngineError):
     """The trial image is a {format} file, but a damaged or incomplete one. Upload it again."""
 
@@ -43,8 +51,8 @@ class DamagedImage(EngineError):
 def read_photo(data: bytes) -> tuple[Bytes, Bytes | None]:
     """Return the upright sRGB pixels of an image, shape (h, w, 3), and its alpha, shape (h, w), if it has any.
 
-    Of an animation it is the first frame. Raises NotAnImage, ImageTooLarge, ImageTooSmall or DamagedImage; what is
-    too large is refused by its header, before a pixel of it is decoded.
+    Of an animation it is the first frame. Raises NotAnImage, ImageTooLarge, ImageTooSmall, UnreadableTiff or
+    DamagedImage; what is too large is refused by its header, before a pixel of it is decoded.
     """
     with warnings.catch_warnings(action="ignore"):  # what Pillow warns of is decided here, by what can be decoded
         return _read(data)
@@ -58,17 +66,29 @@ def _read(data: bytes) -> tuple[Bytes, Bytes | None]:
     if min(width, height) < SMALLEST_SIDE:
         raise ImageTooSmall(width=width, height=height)
     try:
+        if _is_in_deep_planes(image):
+            raise UnreadableTiff
         image.load()
         with contextlib.suppress(Exception):  # a camera's broken metadata is no reason to refuse its photo
             ImageOps.exif_transpose(image, in_place=True)
         has_alpha = image.has_transparency_data
         upright: Image.Image = _in_srgb(image, "RGBA" if has_alpha else "RGB")
         return _pixels(upright), _pixels(upright.getchannel("A")) if has_alpha else None
-    except MemoryError:  # the machine's fault, not the file's
+    except (MemoryError, UnreadableTiff):  # the first is the machine's fault, not the file's
         raise
     # Pillow's decoders raise nearly anything on a damaged file: OSError, SyntaxError, ValueError, struct.error …
     except Exception as error:
         raise DamagedImage(format=image.format) from error
+
+
+def _is_in_deep_planes(image: Image.Image) -> bool:
+    """Return whether it is a file that Pillow reads without a word, and wrongly."""
+    return (
+        isinstance(image, TiffImageFile)
+        and image.tag_v2.get(PLANAR_CONFIGURATION) == 2
+        and len(image.tag_v2[BITSPERSAMPLE]) > 1
+        and max(image.tag_v2[BITSPERSAMPLE]) > 8
+    )
 
 
 def _in_srgb(image: Image.Image, mode: str) -> Image.Image:

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import skimage.data
+import tifffile
 from PIL import Image, ImageCms
 
 from workflows.engines.base import EngineError
@@ -163,3 +164,20 @@ def test_fifty_megapixels_are_cut_out_within_one_gibibyte(tmp_path, suffix):
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)"
     )
     assert in_a_fresh_process(code, str(path)) < 2**30
+
+
+@pytest.mark.parametrize("planes", [False, True])
+def test_a_tiff_of_sixteen_bits_is_read_right_or_refused(planes):
+    colors = (np.indices((60, 80)).sum(axis=0)[..., None] * np.array([400, 300, 200])).astype(np.uint16)
+    stream = BytesIO()
+    tifffile.imwrite(
+        stream, np.moveaxis(colors, -1, 0) if planes else colors, photometric="rgb",
+        planarconfig="separate" if planes else "contig",
+    )  # fmt: skip
+    if planes:
+        with pytest.raises(EngineError) as refused:
+            read_photo(stream.getvalue())
+        assert refused.value.code == "unreadable_tiff"
+    else:
+        pixels, _ = read_photo(stream.getvalue())
+        assert np.abs(pixels - colors / 257).max() <= 1
