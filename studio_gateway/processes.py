@@ -84,3 +84,12 @@ def kill(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def give_back_memory() -> None:
+    """Return to the kernel what was freed, where the C library is glibc, which keeps tens of MB for later.
+
+    It costs 0.3 ms after an image was made, and microseconds where there is nothing to return.
+    """
+    if _libc is not None and hasattr(_libc, "malloc_trim"):
+        _libc.malloc_trim(0)

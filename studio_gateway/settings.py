@@ -69,7 +69,8 @@ DEFAULT_FROM_EMAIL = f"studio-gateway@{urlsplit(PUBLIC_URL).hostname}"
 EMAIL_TIMEOUT = 10
 
 CORES = os.cpu_count() or 1
-WEB_PROCESSES = env.int("WEB_PROCESSES", default=max(1, CORES // 2))
+# Python uses one core a process. On two cores both pay, although they share them with the worker and the database.
+WEB_PROCESSES = env.int("WEB_PROCESSES", default=min(CORES, max(2, CORES // 2)))
 WEB_THREADS = env.int("WEB_THREADS", default=4)
 WORKER_PROCESSES = env.int("WORKER_PROCESSES", default=CORES)
 # Processes of one worker that send webhooks. Most of them wait, for endpoints that take long.
@@ -104,13 +105,15 @@ MIDDLEWARE = [
     "studio_gateway.middleware.ContentSecurityPolicy",
     "workflows.probes.probes",
     "django.middleware.security.SecurityMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    # What follows is not run for the API.
+    "studio_gateway.middleware.Api",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
 ROOT_URLCONF = "studio_gateway.urls"
@@ -134,16 +137,17 @@ TEMPLATES = [
 
 # Without DATABASE_URL the project starts its own PostgreSQL in the data folder.
 if env("DATABASE_URL", default=""):
-    DATABASES = {"default": env.db("DATABASE_URL", engine="django.db.backends.postgresql")}
+    DATABASES = {"default": env.db("DATABASE_URL", engine="studio_gateway.postgres")}
 else:
     DATABASES = {
         "default": {"ENGINE": "studio_gateway.embedded", "NAME": "studio", "HOST": str(DATA_DIR)},
     }
-# Worker processes keep their connections; the web process turns this into a pool (studio_gateway/wsgi.py).
+# Each thread of the web process keeps its connection, and so does each process of a worker.
 DATABASES["default"] |= {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
 # A process or host that stands still in the middle of a transaction must not hold its locks for ever: not even the
 # sweep would pass. Ours are over in milliseconds. What DATABASE_URL says comes later, and counts.
 DATABASES["default"].setdefault("OPTIONS", {})
+DATABASES["default"]["OPTIONS"].setdefault("prepare_threshold", 2)  # for studio_gateway/prepared.py
 DATABASES["default"]["OPTIONS"]["options"] = " ".join(
     ["-c idle_in_transaction_session_timeout=10s", DATABASES["default"]["OPTIONS"].get("options", "")]
 ).strip()
@@ -300,14 +304,15 @@ Q_CLUSTER = {
     # One job waits in the cluster at most: what waits in the table is to be had by every worker, in fair order.
     "queue_limit": 1,
     "bulk": 1,
-    "poll": 0.05,
+    # An order waits for half of it. To look more often, an idle worker would take more than 2 % of a core.
+    "poll": 0.032,
     # Other values break the count with which a process that ignores its time limit is killed.
     "guard_cycle": 0.5,
     # Attempts are counted in the job's row, which also survives a killed process.
     "max_attempts": 1,
     "ack_failures": True,
     "save_limit": -1,
-    "recycle": 200,
+    "recycle": 1000,
     "scheduler": False,
     # Webhooks have processes of their own, so that no endpoint holds up an image.
     "ALT_CLUSTERS": {

@@ -1,9 +1,4 @@
-"""The web process's application.
-
-Only here are database connections pooled: the worker forks, and a pool does not survive that. `min_size` 1 keeps a
-connection warm in each process; `max_size` is one a thread and one to spare. What is idle is given up soon: after a
-crash of the database, a request finds out about each dead connection in turn, and waits longer each time.
-"""
+"""The web process's application."""
 
 import os
 from collections.abc import Iterator
@@ -18,14 +13,9 @@ from studio_gateway.body import Body
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "studio_gateway.settings")
 
 database = settings.DATABASES["default"]
-database["CONN_MAX_AGE"] = 0  # the pool keeps them instead
-database.setdefault("OPTIONS", {}).setdefault("prepare_threshold", 2)  # for studio_gateway/prepared.py
-database["OPTIONS"]["pool"] = {
-    "min_size": 1,
-    "max_size": settings.WEB_THREADS + 1,
-    "max_idle": 30,
-    "timeout": 10,
-}
+# A request waits for a database that is only being started again, but for none that is away.
+database["CONN_PATIENCE"] = 10
+database["OPTIONS"].setdefault("connect_timeout", 10)
 
 handler = get_wsgi_application()
 

@@ -43,7 +43,7 @@ def _metrics(request: HttpRequest) -> HttpResponse:
         return _text("The metrics are for who bears METRICS_TOKEN.", status=401, headers=headers)
     if not settings.METRICS_TOKEN and not _from_this_machine(request):
         return _text("Without a METRICS_TOKEN the metrics are read on this machine only, past any proxy.", status=403)
-    if readiness()["database"] != OK:  # which is known sooner than the pool gives up
+    if readiness()["database"] != OK:  # which is known sooner than a connection is given up
         return _text("The database is away.", status=503)
     try:
         return HttpResponse(generate_latest(Figures()), content_type=CONTENT_TYPE_LATEST)

@@ -39,8 +39,7 @@ SELECT (NOT EXISTS (SELECT FROM workflows_job WHERE lease_until > statement_time
                        AND attempt < max_attempts AND deadline_at > statement_timestamp()
                        AND cancel_requested_at IS NULL))
     OR (NOT EXISTS (SELECT FROM workflows_worker WHERE seen_at > before)
-        AND EXISTS (SELECT FROM workflows_job
-                     WHERE status IN ('NOT_STARTED', 'IN_PROGRESS') AND deadline_at <= before))
+        AND EXISTS (SELECT FROM workflows_job WHERE ended_at IS NULL AND deadline_at <= before))
   FROM clock
 """
 
@@ -48,9 +47,10 @@ Findings = dict[str, str]
 
 
 def _database_and_queue() -> Findings:
-    """Look with a new connection: the pool's would wait for one for ten seconds."""
+    """Look with a new connection, which does not wait for a database that is away."""
     own = connection.copy()
-    own.settings_dict["OPTIONS"] |= {"pool": None, "connect_timeout": DATABASE_SECONDS}
+    own.settings_dict["CONN_PATIENCE"] = 0
+    own.settings_dict["OPTIONS"] |= {"connect_timeout": DATABASE_SECONDS}
     try:
         own.set_autocommit(False)
         with own.cursor() as cursor:

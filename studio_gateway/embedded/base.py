@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from django.db.backends.postgresql import base, client
+from django.db.backends.postgresql import client
 
 from studio_gateway.embedded import server
+from studio_gateway.postgres import base
 
 
 class DatabaseClient(client.DatabaseClient):

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
+BEGIN = b"Q\x00\x00\x00\nBEGIN\x00"
 COMMIT = b"Q\x00\x00\x00\x0bCOMMIT\x00"
+ROLLBACK = b"Q\x00\x00\x00\rROLLBACK\x00"
 # Ends a statement whose values are sent apart from it, which is a transaction of its own outside of others.
 SYNC = b"S\x00\x00\x00\x04"
-# What psycopg sends before the commits that tests wait for, or with them: of an order, a value that it is placed with.
+# Values that psycopg sends before the commits that tests wait for, or with them: the texts are sent but once or twice.
 ACCEPTS = b"/v1/background-generator"
-SUCCEEDS = b"\"status\" = 'SUCCESS'"
+SUCCEEDS = b"job.succeeded"
 
 # No server answers so: there is no such message, nor one of such a length.
 NONSENSE = b"!" * 64
@@ -44,6 +46,10 @@ class Proxy:
         login = parts.netloc.rpartition("@")[0]
         self.url = parts._replace(netloc=f"{login}@127.0.0.1:{self._listener.getsockname()[1]}", query="").geturl()
         self._trap: Trap | None = None
+        # How many connections were asked for, and how many statements the server was sent over all of them.
+        self.connections = self.statements = 0
+        # While the server is away, whoever connects is turned away.
+        self.away = False
         threading.Thread(target=self._accept, daemon=True).start()
 
     @contextlib.contextmanager
@@ -63,7 +69,11 @@ class Proxy:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                threading.Thread(target=self._serve, args=[client], daemon=True).start()
+                self.connections += 1
+                if self.away:
+                    client.close()
+                else:
+                    threading.Thread(target=self._serve, args=[client], daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
         host, port = self._server
@@ -98,10 +108,13 @@ class _Session:
         answers.join()
 
     def _requests(self) -> None:
-        said = b""
+        said, within = b"", False
         while data := self._client.recv(65536):
             said += data
-            if COMMIT in data or data.endswith(SYNC):
+            if data.startswith(b"Q") or data.endswith(SYNC):
+                self._proxy.statements += 1
+            within = (within or BEGIN in data) and not (COMMIT in data or ROLLBACK in data)
+            if COMMIT in data or (data.endswith(SYNC) and not within):
                 trap, said = self._proxy._sprung_by(said), b""
                 if trap and not trap.forward:
                     trap.sprung.set()

@@ -26,8 +26,7 @@ class Ground:
         self.postgres = Postgres(folder / "postgres")
         self.postgres.start()
         self.proxy = Proxy(self.postgres.url)
-        # Few threads: after a crash, a request may have to find out about each connection of the pool first.
-        self.gateway = Gateway(self.proxy.url, folder / "data", extra_env={**SETTINGS, "WEB_THREADS": "2"})
+        self.gateway = Gateway(self.proxy.url, folder / "data", extra_env=SETTINGS)
 
     def crash(self) -> None:
         self.postgres.stop("immediate")

@@ -1,4 +1,4 @@
-"""Django on the embedded PostgreSQL: started by the first connection, pooled, forked, with test databases."""
+"""Django on the embedded PostgreSQL: started by the first connection, forked, with test databases."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ import django
 from django.conf import settings
 from django.core.management import call_command
 settings.configure(DATABASES={"default": {
-    "ENGINE": "studio_gateway.embedded", "NAME": "studio", "HOST": sys.argv[1], "OPTIONS": {"pool": len(sys.argv) > 2},
+    "ENGINE": "studio_gateway.embedded", "NAME": "studio", "HOST": sys.argv[1],
 }}, USE_TZ=True)
 django.setup()
 from django.db import connection
@@ -23,9 +23,9 @@ def ask(sql):
 """
 
 
-def django(data_dir: Path, script: str, *arguments: str) -> str:
+def django(data_dir: Path, script: str) -> str:
     """Run a script with Django set up; return what it printed. It must say nothing else, and leave nothing behind."""
-    command = [sys.executable, "-W", "error", "-c", DJANGO + script, str(data_dir), *arguments]
+    command = [sys.executable, "-W", "error", "-c", DJANGO + script, str(data_dir)]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20)
     assert (run.returncode, run.stderr) == (0, "")
     assert server_of(data_dir) == []
@@ -49,22 +49,6 @@ sys.stdout.flush()
 call_command("dbshell", "--", "--no-psqlrc", "-Atc", "SELECT current_database()")
 """
     assert django(data_dir, script) == "test_studio test_studio\nstudio\n"
-
-
-def test_django_pools_its_connections(data_dir: Path) -> None:
-    script = """
-from concurrent.futures import ThreadPoolExecutor
-def work(n):
-    try:
-        return ask(f"SELECT {n}")
-    finally:
-        connection.close()
-with ThreadPoolExecutor(4) as executor:
-    print(sum(executor.map(work, range(50))))
-print(connection.pool.get_stats()["pool_size"] > 0)
-connection.close_pool()
-"""
-    assert django(data_dir, script, "pool") == "1225\nTrue\n"
 
 
 def test_django_connects_in_forked_workers(data_dir: Path) -> None:

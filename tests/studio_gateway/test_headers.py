@@ -124,6 +124,29 @@ def test_outside_a_local_run_all_is_over_tls(own_database: str, tmp_path: Path):
         gateway.stop()
 
 
+@pytest.mark.parametrize(("path", "status"), [("/v1/background-generator", 202), ("/v1/nowhere", 404)])
+def test_an_answer_of_the_api_has_these_headers_and_no_cookie_whatever_cookies_came(
+    db, shop: Shop, path: str, status: int
+):
+    browser = signed_in()
+    browser.cookies["csrftoken"] = "not one of ours"  # for which the console would set another
+    answer = post(shop, path, SPEC, http=browser)
+    assert answer.status_code == status
+    assert not answer.cookies
+    of_every_answer = {
+        "Content-Length",
+        "Content-Security-Policy",
+        "Content-Type",
+        "Cross-Origin-Opener-Policy",
+        "Referrer-Policy",
+        "X-Content-Type-Options",
+        "X-Frame-Options",
+        "X-Request-Id",
+    }
+    of_an_order = {"Allow", "Location", "RateLimit", "RateLimit-Policy", "X-Credits-Balance", "X-Credits-Charged"}
+    assert set(answer.headers) == of_every_answer | (of_an_order if status == 202 else set())
+
+
 def test_the_api_pays_nothing_for_the_console(db, shop: Shop):
     """However many sessions, counts and policies there are, an order costs the statements that it cost."""
     browser = signed_in()

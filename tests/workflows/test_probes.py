@@ -35,8 +35,12 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
 
 @pytest.fixture(scope="module")
 def site(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """A web process on a server of its own; tests start the worker themselves."""
-    gateway = Gateway(postgres.url, tmp_path_factory.mktemp("site"))
+    """A web process on a server of its own; tests start the worker themselves.
+
+    Of two each would tell what it knows, for a moment not the same.
+    """
+    one = {"WEB_PROCESSES": "1"}
+    gateway = Gateway(postgres.url, tmp_path_factory.mktemp("site"), extra_env=one)
     migrated = gateway.manage("migrate")
     assert migrated.returncode == 0, migrated
     gateway.start("web")

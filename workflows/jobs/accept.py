@@ -15,8 +15,8 @@ from workflows.webhooks.events import tell_of_low_credits
 
 LOG = ("request_id", "method", "path", "status", "code", "duration_ms", "api_key_prefix", "job_id", "remote_addr",
        "user_agent", "body", "body_size", "body_truncated")  # fmt: skip
-JOB = ("workflow", "is_test", "idempotency_key", "order_digest", "on_technical_failure", "output_format",
-       "max_attempts", "time_limit")  # fmt: skip
+# Of a job, what its order is answered with; in the order of its columns.
+ANSWERED = ("id", "request_id", "client_id", "status", "credits_cost")
 # What an order writes besides its charge, in the charge's statement: so the client's row is locked for no longer than
 # that takes, and there is nothing to undo. Columns that are not named have the database's defaults.
 ROWS = """
@@ -54,38 +54,29 @@ def submit(
 
     `log` is the unsaved row of the request; it is written with the job's id. Raises what `ledger.check_admission`
     raises, first from the client as read by authentication, before anything is written, and again from the statement
-    that moves the balance, which alone decides. The job that is returned has not read the database's defaults.
+    that moves the balance, which alone decides. The job that is returned reads the rest of its row when it is asked.
 
     Of orders with the same `once` that come at once, one is accepted; the others wait for it and return its job. Raises
     KeyReused.
     """
     ledger.check_admission(client=client, credits=credits_cost)
     policy = on_technical_failure(spec)
-    job = Job(
-        id=new_ulid(),
-        request_id=log.request_id,
-        client=client,
-        workflow=workflow.name,
-        spec=spec,
-        is_test=is_test,
-        on_technical_failure=policy,
-        output_format=workflow.output_format,
-        idempotency_key=once.key if once else None,
-        order_digest=once.digest if once else "",
-        credits_cost=credits_cost,
-        charge_id=new_ulid(),
-        max_attempts=attempts_allowed(policy, workflow=workflow),
-        time_limit=workflow.time_limit,
-    )
-    log.job_id = job.id
+    log.job_id = new_ulid()
     values = {
         **{name: getattr(log, name) for name in LOG},
-        **{name: getattr(job, name) for name in JOB},
+        "workflow": workflow.name,
         "spec": json.dumps(spec),
+        "is_test": is_test,
+        "idempotency_key": once.key if once else None,
+        "order_digest": once.digest if once else "",
+        "on_technical_failure": policy.value,
+        "output_format": workflow.output_format,
+        "max_attempts": attempts_allowed(policy, workflow=workflow),
+        "time_limit": workflow.time_limit,
         "deadline": workflow.deadline,
     }
     try:
-        while not _placed(job, client, values):
+        while not _placed(client, credits_cost, log.job_id, values):
             # A twin may have been accepted since, and have left no room for another.
             if once and (twin := replayed(client=client, once=once)):
                 client.read_again()
@@ -100,21 +91,16 @@ def submit(
         twin = replayed(client=client, once=once)
         assert twin is not None  # it has been committed, or the unique key would have let this one in
         return twin
-    return job
+    return Job.from_db("default", ANSWERED, (log.job_id, log.request_id, client.pk, "NOT_STARTED", credits_cost))
 
 
-def _placed(job: Job, client: Client, values: dict[str, Any]) -> bool:
+def _placed(client: Client, credits: int, job_id: str, values: dict[str, Any]) -> bool:
     """Run the one statement, with a transaction around it only where the client may have to be told of low credits."""
     threshold = client.low_credits_threshold
     with nullcontext() if threshold is None else transaction.atomic(durable=True):
         placed = ledger.charge(
-            client=client,
-            credits=job.credits_cost,
-            entry_id=job.charge_id,
-            reference=job.id,
-            with_it=ROWS,
-            values=values,
+            client=client, credits=credits, entry_id=new_ulid(), reference=job_id, with_it=ROWS, values=values
         )
-        if placed and threshold is not None and client.balance < threshold <= client.balance + job.credits_cost:
+        if placed and threshold is not None and client.balance < threshold <= client.balance + credits:
             tell_of_low_credits(client)
     return placed
