@@ -113,8 +113,10 @@ class Client(models.Model):
                 name="client_empty_ledger_empty_balance", condition=Q(ledger_seq__gt=0) | Q(ledger_seq=0, balance=0)
             ),
         ]
-        # The reader of names by their beginnings, whatever their case.
-        indexes = [models.Index(OpClass(Upper("name"), name="text_pattern_ops"), name="client_by_name")]
+        indexes = [
+            # The console's searches for how a name begins, whatever its case.
+            models.Index(OpClass(Upper("name"), name="text_pattern_ops"), name="client_by_name")
+        ]
 
     def __str__(self) -> str:
         return self.name

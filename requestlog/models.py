@@ -35,12 +35,17 @@ class RequestLog(models.Model):
         db_table = "request_logs"
         verbose_name = "request log"
         indexes = [
-            # The admin's page of one client's requests, newest first.
-            models.Index(name="request_logs_by_client", fields=["client_id", "request_id"]),
-            # The console's lists of what was refused, and of what went wrong here, newest first.
+            # The console's list of one client's requests, newest first. Of a flood without keys there is nothing in it.
+            models.Index(
+                name="request_logs_by_client",
+                fields=["client_id", "request_id"],
+                condition=Q(client_id__isnull=False),
+            ),
+            # The console's list of what was refused, newest first.
             models.Index(name="request_logs_refused", fields=["-request_id"], condition=Q(status__range=(400, 499))),
+            # The console's list of what went wrong here, newest first.
             models.Index(name="request_logs_broken", fields=["-request_id"], condition=Q(status__range=(500, 599))),
-            # The job page's way to the exchange that ordered it.
+            # The job page's way to the exchange that ordered it, and the eraser's to all bodies that are about a job.
             models.Index(name="request_logs_by_job", fields=["job_id"], condition=~Q(job_id="")),
         ]
 

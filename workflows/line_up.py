@@ -80,10 +80,9 @@ def maker(*, definition: Definition, name: str, models: Iterable[ImageModel]) ->
     raise EngineNotConfigured(model=name, known=known)
 
 
-def maker_for(job: Job) -> Maker:
+def maker_for(job: Job, *, version: int) -> Maker:
     """Return who makes the next attempt of a job. Raises what its order cannot be made for: see `maker` and `check`."""
-    models = ImageModel.objects.filter(workflow=job.workflow)
-    found = maker(definition=DEFINITIONS[job.workflow], name=job.engine, models=models)
+    found = maker(definition=DEFINITIONS[job.workflow], name=job.engine, models=rows(version=version))
     found.check(job.spec)
     return found
 

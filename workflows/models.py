@@ -120,7 +120,10 @@ class Job(models.Model):
 
     credits_cost = models.IntegerField()
     charge = models.OneToOneField(LedgerEntry, on_delete=models.PROTECT, related_name="charged_job")
-    refund = models.OneToOneField(LedgerEntry, on_delete=models.PROTECT, related_name="refunded_job", null=True)
+    # Unique as the charge is, but in an index that has no entry for the many jobs without one: job_refund_once.
+    refund = models.ForeignKey(
+        LedgerEntry, on_delete=models.PROTECT, related_name="refunded_job", null=True, db_index=False
+    )
 
     accepted_at = models.DateTimeField(db_default=Now())
     deadline_at = models.DateTimeField()
@@ -185,6 +188,8 @@ class Job(models.Model):
             models.CheckConstraint(
                 name="job_failure_has_refund", condition=~Q(status="FAILURE") | Q(refund__isnull=False)
             ),
+            # P3: no two jobs have one refund.
+            models.UniqueConstraint(name="job_refund_once", fields=["refund"], condition=Q(refund__isnull=False)),
             models.CheckConstraint(
                 name="job_open_has_no_refund",
                 condition=~Q(status__in=["NOT_STARTED", "IN_PROGRESS"]) | Q(refund__isnull=True),
@@ -232,9 +237,10 @@ class Job(models.Model):
             ),
             models.CheckConstraint(name="job_test_is_free", condition=Q(is_test=False) | Q(credits_cost=0)),
             # The same order sent twice is one job, for as long as the job lives.
+            # The key is first, so that the console's search finds it whosever it is.
             models.UniqueConstraint(
                 name="job_idempotency_key_once",
-                fields=["client", "idempotency_key"],
+                fields=["idempotency_key", "client"],
                 condition=Q(idempotency_key__isnull=False),
             ),
             models.CheckConstraint(
@@ -259,28 +265,28 @@ class Job(models.Model):
                 fields=["client", "due_at", "id"],
                 condition=Q(status__in=["NOT_STARTED", "IN_PROGRESS"]),
             ),
-            # The sweep's reader: open jobs past their deadline.
-            models.Index(
-                name="job_open_by_deadline",
-                fields=["deadline_at"],
-                condition=Q(status__in=["NOT_STARTED", "IN_PROGRESS"]),
-            ),
+            # The sweep's reader: open jobs past their deadline. Its condition is not the queue's, or the planner would
+            # read the queue here, and sort it, after a flood of orders with the statistics of a calmer hour.
+            models.Index(name="job_open_by_deadline", fields=["deadline_at"], condition=Q(ended_at__isnull=True)),
             # The sweep's and the supervisor's reader: running attempts, lapsed ones first.
             models.Index(name="job_leases", fields=["lease_until"], condition=Q(lease_until__isnull=False)),
             # The admin's and the API's lists of one client's jobs, newest first.
             models.Index(name="job_by_client", fields=["client", "-id"]),
             # The job page's and the API's reader: how a job was run again.
             models.Index(name="job_reruns", fields=["rerun_of", "id"], condition=Q(rerun_of__isnull=False)),
-            # The readers of these are the console's lists, newest first: of a workflow, of failures, of one client's
-            # failures, of one failure code, of a model, of a brand.
+            # The console's list of one workflow's jobs, newest first, whatever became of them.
             models.Index("workflow", F("id").desc(), name="job_by_workflow"),
+            # The console's list of failures, newest first.
             models.Index(F("id").desc(), name="job_failures", condition=Q(status="FAILURE")),
+            # The console's list of one client's failures, newest first.
             models.Index("client", F("id").desc(), name="job_failures_of_client", condition=Q(status="FAILURE")),
+            # The console's list of one sort of failure, newest first.
             models.Index("error_code", F("id").desc(), name="job_by_error_code", condition=~Q(error_code="")),
+            # The console's list of one model's jobs, newest first, those of the built-in engine too.
             models.Index(MODEL, F("id").desc(), name="job_by_model"),
+            # The console's list of one brand's jobs, newest first.
             models.Index(BRAND, F("id").desc(), name="job_by_brand", condition=HAS_BRAND),
-            # Its search: an idempotency key whosever it is, and how a display name begins.
-            models.Index("idempotency_key", name="job_by_idempotency_key", condition=Q(idempotency_key__isnull=False)),
+            # The console's search: how a display name begins.
             models.Index(DISPLAY_NAME, name="job_by_display_name", condition=HAS_DISPLAY_NAME),
             # The reader of estimates: how long the last successes of a workflow took.
             models.Index(name="job_last_successes", fields=["workflow", "-ended_at"], condition=Q(status="SUCCESS")),
@@ -330,7 +336,7 @@ class JobEvent(models.Model):
         FAILED = "failed"
         REFUNDED = "refunded"
 
-    job = models.ForeignKey(Job, on_delete=models.PROTECT, related_name="events")
+    job = models.ForeignKey(Job, on_delete=models.PROTECT, related_name="events", db_index=False)
     at = models.DateTimeField(db_default=Now())
     kind = models.CharField(max_length=16, choices=Kind.choices)
     attempt = models.SmallIntegerField()
@@ -340,8 +346,10 @@ class JobEvent(models.Model):
     class Meta:
         ordering = ["id"]
         indexes = [
+            # The job page's and the API's reader: what happened to one job.
+            models.Index(name="job_events", fields=["job"]),
             # The reader of /metrics and /readyz: what happened today, or just now.
-            BrinIndex(name="job_event_at", fields=["at"], autosummarize=True)
+            BrinIndex(name="job_event_at", fields=["at"], autosummarize=True),
         ]
 
     def __str__(self) -> str:
@@ -354,7 +362,7 @@ class Output(models.Model):
     job = models.ForeignKey(Job, on_delete=models.PROTECT, related_name="outputs", db_index=False)
     position = models.SmallIntegerField()
     name = models.CharField(max_length=100)
-    key = models.CharField(max_length=300, unique=True)
+    key = models.CharField(max_length=300)
     thumbnail_key = models.CharField(max_length=300, blank=True, db_default="")
     content_type = models.CharField(max_length=100)
     size = models.IntegerField(help_text="Bytes.")
@@ -367,6 +375,8 @@ class Output(models.Model):
         ordering = ["position"]
         constraints = [
             models.UniqueConstraint(name="output_position_once", fields=["job", "position"]),
+            # Here and not at the field, which would have a second index for LIKE that nobody reads.
+            models.UniqueConstraint(name="output_key_once", fields=["key"]),
             models.UniqueConstraint(
                 name="output_thumbnail_key_once", fields=["thumbnail_key"], condition=~Q(thumbnail_key="")
             ),

@@ -4,9 +4,11 @@ import math
 import time
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
-from django.db import connection
+from django.db.models import IntegerField, JSONField
+from django.db.models.expressions import RawSQL
 
 from workflows.metrics import SILENT
 from workflows.models import Job
@@ -20,41 +22,53 @@ KEPT_SECONDS = 5.0
 # A client that waits asks again after what is left, in these bounds.
 SOONEST, LATEST = 1, 30
 
-# Jobs that may be begun before one of client `client`, due at `due`: clients take turns (jobs/queue.py), so before its
-# n-th job there are n - 1 of its own and up to n of each other. Each step reads the index job_queue, and there are
-# about MOST_AHEAD of them at most.
-AHEAD = """
+# Both are subqueries of the statement that reads a job (reading.py), of whose row they speak.
+
+# Jobs that may be begun before this one while it waits: clients take turns (jobs/queue.py), so before a client's n-th
+# job there are n - 1 of its own and up to n of each other. Each step reads the index job_queue, and there are about
+# MOST_AHEAD of them at most. NULL for a job that does not wait.
+AHEAD = f"""
+CASE WHEN workflows_job.status IN ('NOT_STARTED', 'IN_PROGRESS')
+      AND (workflows_job.lease_until IS NULL OR workflows_job.lease_until <= statement_timestamp()) THEN (
 WITH RECURSIVE own AS (
     SELECT count(*) AS ahead
-      FROM (SELECT FROM workflows_job
-             WHERE status IN ('NOT_STARTED', 'IN_PROGRESS') AND client_id = %(client)s
-               AND due_at <= statement_timestamp() AND (due_at, id) < (%(due)s, %(id)s)
-             ORDER BY due_at, id LIMIT %(most)s) mine
+      FROM (SELECT FROM workflows_job mine
+             WHERE mine.status IN ('NOT_STARTED', 'IN_PROGRESS') AND mine.client_id = workflows_job.client_id
+               AND mine.due_at <= statement_timestamp()
+               AND (mine.due_at, mine.id) < (workflows_job.due_at, workflows_job.id)
+             ORDER BY mine.due_at, mine.id LIMIT {MOST_AHEAD}) mine
 ), clients (id) AS (
-    SELECT min(client_id) FROM workflows_job WHERE status IN ('NOT_STARTED', 'IN_PROGRESS')
+    SELECT min(first.client_id) FROM workflows_job first WHERE first.status IN ('NOT_STARTED', 'IN_PROGRESS')
      UNION ALL
-    SELECT (SELECT min(client_id) FROM workflows_job
-             WHERE status IN ('NOT_STARTED', 'IN_PROGRESS') AND client_id > clients.id)
+    SELECT (SELECT min(next.client_id) FROM workflows_job next
+             WHERE next.status IN ('NOT_STARTED', 'IN_PROGRESS') AND next.client_id > clients.id)
       FROM clients WHERE id IS NOT NULL
 )
 SELECT own.ahead + (
     SELECT count(*)
       FROM (SELECT FROM clients, LATERAL (
-                SELECT FROM workflows_job
-                 WHERE status IN ('NOT_STARTED', 'IN_PROGRESS') AND client_id = clients.id
-                   AND due_at <= statement_timestamp()
-                 ORDER BY due_at, id LIMIT own.ahead + 1) due
-             WHERE clients.id <> %(client)s
-             LIMIT %(most)s) others)
+                SELECT FROM workflows_job other
+                 WHERE other.status IN ('NOT_STARTED', 'IN_PROGRESS') AND other.client_id = clients.id
+                   AND other.due_at <= statement_timestamp()
+                 ORDER BY other.due_at, other.id LIMIT own.ahead + 1) due
+             WHERE clients.id <> workflows_job.client_id
+             LIMIT {MOST_AHEAD}) others)
   FROM own
+) END
 """
-# Reads the index job_last_successes.
-TYPICAL = """
-SELECT (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY ended_at - attempt_started_at)
-          FROM (SELECT ended_at, attempt_started_at FROM workflows_job
-                 WHERE status = 'SUCCESS' AND workflow = %(workflow)s
-                 ORDER BY ended_at DESC LIMIT %(last)s) successes),
-       (SELECT count(*) FROM workflows_worker WHERE seen_at > statement_timestamp() - make_interval(secs => %(silent)s))
+# What the last successes of its workflow took, where it is open and this process has not looked just now; and how many
+# workers there are. Reads the index job_last_successes.
+TYPICAL = f"""
+CASE WHEN workflows_job.status IN ('NOT_STARTED', 'IN_PROGRESS') AND workflows_job.workflow <> ALL (%s) THEN (
+SELECT jsonb_build_object(
+    'seconds', (SELECT percentile_cont(0.5) WITHIN GROUP (
+                       ORDER BY date_part('epoch', last.ended_at - last.attempt_started_at))
+                  FROM (SELECT ended_at, attempt_started_at FROM workflows_job done
+                         WHERE done.status = 'SUCCESS' AND done.workflow = workflows_job.workflow
+                         ORDER BY done.ended_at DESC LIMIT {LAST}) last),
+    'workers', (SELECT count(*) FROM workflows_worker
+                 WHERE seen_at > statement_timestamp() - interval '{SILENT.seconds} seconds'))
+) END
 """
 
 
@@ -75,26 +89,39 @@ class Outlook:
 _kept: dict[str, tuple[float, timedelta | None, int]] = {}
 
 
-def outlook(job: Job) -> Outlook:
-    """Estimate when `job`, as it was at `job.read_at`, will have ended.
+def ahead() -> RawSQL:
+    return RawSQL(AHEAD, [], IntegerField(null=True))
+
+
+def typical() -> RawSQL:
+    fresh = [name for name, (looked_at, *_) in _kept.items() if time.monotonic() - looked_at <= KEPT_SECONDS]
+    return RawSQL(TYPICAL, [fresh], JSONField(null=True))
+
+
+def outlook(job: Job, *, ahead: int | None, typical: dict[str, Any] | None) -> Outlook:
+    """Estimate when `job`, as it was at `job.read_at`, will have ended, from what `ahead` and `typical` said with it.
 
     `queue_position` counts from 1, the job that is begun next, and is None for a job that runs or has MOST_AHEAD before
     it. `eta_seconds` supposes that all before it takes as long as its own workflow's last successes did, and that each
-    worker has as many processes as this machine's; it is None where there are no successes or no workers. Takes one
-    statement for a job that waits, and another when the last look at the workflow is older than KEPT_SECONDS.
+    worker has as many processes as this machine's; it is None where there are no successes or no workers. What is known
+    of a workflow is KEPT_SECONDS old at most.
     """
     if job.status not in Job.OPEN:
         return Outlook()
-    typical, at_once = _typical(job.workflow)
-    if job.lease_until is not None and job.lease_until > job.read_at:
+    if typical is not None:
+        took = None if typical["seconds"] is None else timedelta(seconds=typical["seconds"])
+        _kept[job.workflow] = (time.monotonic(), took, typical["workers"] * settings.WORKER_PROCESSES)
+    _, took, at_once = _kept[job.workflow]
+    if ahead is None:
         assert job.attempt_started_at is not None
-        left = typical and typical - (job.read_at - job.attempt_started_at)
+        left = took and took - (job.read_at - job.attempt_started_at)
         return Outlook(eta_seconds=_seconds(job, left))
-    ahead = _ahead(job)
+    if ahead >= MOST_AHEAD:
+        return Outlook()
     left = None
-    if typical is not None and ahead is not None and at_once:
-        left = max(job.run_after - job.read_at, timedelta()) + (ahead // at_once + 1) * typical
-    return Outlook(queue_position=None if ahead is None else ahead + 1, eta_seconds=_seconds(job, left))
+    if took is not None and at_once:
+        left = max(job.run_after - job.read_at, timedelta()) + (ahead // at_once + 1) * took
+    return Outlook(queue_position=ahead + 1, eta_seconds=_seconds(job, left))
 
 
 def _seconds(job: Job, left: timedelta | None) -> int | None:
@@ -102,22 +129,3 @@ def _seconds(job: Job, left: timedelta | None) -> int | None:
     if left is None:
         return None
     return max(1, math.ceil(min(left, job.deadline_at - job.read_at).total_seconds()))
-
-
-def _ahead(job: Job) -> int | None:
-    values = {"client": job.client_id, "due": job.due_at, "id": job.pk, "most": MOST_AHEAD}
-    with connection.cursor() as cursor:
-        cursor.execute(AHEAD, values)
-        (ahead,) = cursor.fetchone()
-    return int(ahead) if ahead < MOST_AHEAD else None
-
-
-def _typical(workflow: str) -> tuple[timedelta | None, int]:
-    looked_at, typical, at_once = _kept.get(workflow, (-math.inf, None, 0))
-    if time.monotonic() - looked_at > KEPT_SECONDS:
-        with connection.cursor() as cursor:
-            cursor.execute(TYPICAL, {"workflow": workflow, "last": LAST, "silent": SILENT.seconds})
-            typical, workers = cursor.fetchone()
-        at_once = workers * settings.WORKER_PROCESSES
-        _kept[workflow] = (time.monotonic(), typical, at_once)
-    return typical, at_once

@@ -35,40 +35,52 @@ class Heartbeat:
     process here, from a thread that needs neither signals nor Python: no attempt outlives its longest lease.
     """
 
+    # The one that runs in this process, and the thread that looks for it every few seconds: to start a thread for each
+    # attempt costs as much as to claim it.
+    _running: "Heartbeat | None" = None
+    _thread: threading.Thread | None = None
+
     def __init__(self, attempt: Attempt) -> None:
         self._attempt = attempt
-        self._stop = threading.Event()
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name=f"heartbeat-{attempt.job.pk}", daemon=True)
+        self._over = False
 
     def checkpoint(self) -> None:
         """Raise Stopped where nobody waits for this attempt any more, as far as the last beat knows."""
-        if self._over.is_set():
+        if self._over:
             raise Stopped
 
     def __enter__(self) -> "Heartbeat":
         longest = self._attempt.job.time_limit + LEASE_GRACE
         faulthandler.dump_traceback_later(longest.total_seconds(), exit=True)
-        self._thread.start()
+        Heartbeat._running = self
+        if Heartbeat._thread is None or not Heartbeat._thread.is_alive():
+            Heartbeat._thread = threading.Thread(target=_beat, name="heartbeat", daemon=True)
+            Heartbeat._thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stop.set()
+        Heartbeat._running = None
         faulthandler.cancel_dump_traceback_later()
 
-    def _beat(self) -> None:
-        while not self._stop.wait(HEARTBEAT_SECONDS):
-            try:
-                if not jobs.heartbeat(self._attempt):
-                    self._over.set()
-                    break
-            except Error:
-                # The database is away. The lease may lapse meanwhile; then the fence decides.
-                logger.exception("no heartbeat for job %s", self._attempt.job.pk)
-                connection.close()
-        connection.close()
+    def beat(self) -> None:
+        """Renew the lease, unless the attempt is over."""
+        try:
+            self._over = self._over or not jobs.heartbeat(self._attempt)
+        except Error:
+            # The database is away. The lease may lapse meanwhile; then the fence decides.
+            logger.exception("no heartbeat for job %s", self._attempt.job.pk)
+            connection.close()
+
+
+def _beat() -> None:
+    while True:
+        time.sleep(HEARTBEAT_SECONDS)
+        if (heartbeat := Heartbeat._running) is not None:
+            heartbeat.beat()
+        else:
+            connection.close()
 
 
 def perform(attempt: Attempt) -> None:
@@ -92,7 +104,7 @@ def _perform(attempt: Attempt) -> None:
     try:
         with Heartbeat(attempt) as heartbeat:
             format = output_format(job.spec, default=job.output_format)
-            maker = line_up.maker_for(job)
+            maker = line_up.maker_for(job, version=attempt.configuration)
             # Tests are free, and providers are not: the built-in engine stands in, once all else has been looked at.
             stands_in = job.is_test and maker.model is not None
             engine = DEFINITIONS[job.workflow].engines[BUILT_IN] if stands_in else maker.engine

@@ -7,8 +7,8 @@ from django.db.models import OuterRef, Prefetch, Q, prefetch_related_objects
 from django.db.models.functions import Now
 
 from billing.models import Client
+from workflows import outlook
 from workflows.models import Job, JobEvent, Output
-from workflows.outlook import outlook
 from workflows.storage import signed_at
 
 OUTPUTS = Prefetch("outputs", Output.objects.order_by("position"))
@@ -21,9 +21,8 @@ UNTOLD = {"run_after", "reserved_until", "lease_until", "due_at", "worker"}
 class Reading:
     """A job at one moment. What is not on its row is read when it is asked for."""
 
-    def __init__(self, job: Job) -> None:
-        self.job = job
-        self.outlook = outlook(job)
+    def __init__(self, job: Job, told: outlook.Outlook) -> None:
+        self.job, self.outlook = job, told
         job.queue_position, job.eta_seconds = self.outlook.queue_position, self.outlook.eta_seconds
 
     @property
@@ -44,10 +43,11 @@ class Reading:
 
 
 def read(*, client: Client, which: Q) -> Reading | None:
-    """Read a job of this client's. None: there is no such job, or it is another's."""
+    """Read a job of this client's, in one statement. None: there is no such job, or it is another's."""
     reruns = ArraySubquery(Job.objects.filter(rerun_of=OuterRef("pk")).order_by("pk").values("pk"))
-    job = Job.objects.annotate(now=Now(), reruns_found=reruns).filter(which, client=client).first()
+    jobs = Job.objects.annotate(now=Now(), reruns_found=reruns, ahead=outlook.ahead(), typical=outlook.typical())
+    job = jobs.filter(which, client=client).first()
     if job is None:
         return None
     job.read_at, job.rerun_ids = job.now, job.reruns_found
-    return Reading(job)
+    return Reading(job, outlook.outlook(job, ahead=job.ahead, typical=job.typical))

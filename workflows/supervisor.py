@@ -160,11 +160,13 @@ class Supervisor:
             kill(cluster)
 
     def _moves(self) -> bool:
-        """Tell whether this worker began a job since the last look, or is busy, or no job is waiting."""
+        """Tell whether no job is waiting, or this worker began one since something was last waiting, or is busy."""
+        if not self._waiting():
+            return True
         newest = JobEvent.objects.aggregate(newest=Max("pk"))["newest"] or 0
         moving = JobEvent.objects.filter(pk__gt=self._seen_event, pk__lte=newest, worker=self.name).exists()
         self._seen_event = newest
-        return moving or not self._waiting() or self._busy()
+        return moving or self._busy()
 
     def _waiting(self) -> bool:
         # Not by `due_at`: a wedged cluster's own pusher may go on reserving the job.

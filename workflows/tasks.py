@@ -3,6 +3,7 @@
 import os
 import socket
 
+from studio_gateway.processes import give_back_memory
 from workflows import jobs
 from workflows.performing import perform
 from workflows.webhooks.sending import send
@@ -13,6 +14,7 @@ def run_job(job_id: str) -> None:
     attempt = jobs.claim(job_id=job_id, worker=worker_name())
     if attempt is not None:
         perform(attempt)
+        give_back_memory()
 
 
 def send_webhook(delivery_id: str, attempts: int) -> None:

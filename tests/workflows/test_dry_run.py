@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from PIL import Image, ImageDraw
 
 from billing.keys import create_key
-from billing.models import Client, LedgerEntry, Price
+from billing.models import Client, Configuration, LedgerEntry, Price
 from requestlog.models import RequestLog
 from tests.conftest import Shop
 from tests.helpers import SPEC, nothing_was_ordered, post, refused
@@ -155,7 +155,7 @@ def warned(said: dict[str, Any]) -> list[tuple[list[Any], str]]:
 def performed(shop: Shop, workflow: str, spec: dict[str, Any]) -> str:
     """Let the engine do it; return the code that it fails with, or nothing."""
     try:
-        maker = line_up.maker_for(Job(workflow=workflow, spec=spec))
+        maker = line_up.maker_for(Job(workflow=workflow, spec=spec), version=Configuration.objects.get().version)
         maker.engine.perform(Order(client=shop.client, spec=spec, seed=1))
     except EngineError as error:
         return error.code

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from billing.models import Price
+from billing.models import Configuration, Price
 from studio_gateway.ids import new_ulid
 from tests.conftest import Shop
 from tests.gateway import ROOT
@@ -43,10 +43,14 @@ def cost(shop: Shop, workflow: str = BACKGROUND, **spec: Any) -> int:
     return post(shop, f"/v1/{workflow}?dry_run=true", body).json()["credits_cost"]
 
 
+def made_by(job: Job) -> line_up.Maker:
+    return line_up.maker_for(job, version=Configuration.objects.get().version)
+
+
 def fails(workflow: str = BACKGROUND, **spec: Any) -> EngineError:
     """Return what a job of this spec ends with before its engine is called."""
     with pytest.raises(EngineError) as raised:
-        line_up.maker_for(Job(id=new_ulid(), workflow=workflow, spec={**SPEC, **spec}))
+        made_by(Job(id=new_ulid(), workflow=workflow, spec={**SPEC, **spec}))
     return raised.value
 
 
@@ -154,7 +158,7 @@ def test_a_size_that_a_model_does_not_make_is_warned_of_and_fails_with_what_ther
 )
 def test_a_size_without_a_name_can_be_had(db, shop: Shop, keys, model: str, size: dict[str, str]):
     assert warnings(shop, image_model=model, **size) == []
-    found = line_up.maker_for(Job(workflow=BACKGROUND, spec={**SPEC, "image_model": model, **size}))
+    found = made_by(Job(workflow=BACKGROUND, spec={**SPEC, "image_model": model, **size}))
     assert found.model is not None and found.name == model
 
 

@@ -163,7 +163,7 @@ def test_the_statements_read_indexes(own_database):
     sql("ANALYZE workflows_job, workflows_jobevent")
     still = {"still": readiness.STILL_SECONDS}
     for statement, values, indexes in (
-        (metrics.OPEN_JOBS, None, {"job_open_by_deadline"}),
+        (metrics.OPEN_JOBS, None, {"job_queue"}),
         (metrics.EVENTS_TODAY, None, {"job_event_at"}),
         (readiness.STANDS_STILL, still, {"job_event_at", "job_leases", "job_open_by_deadline"}),
     ):

@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
+from django.db import connection
 from django.utils import timezone
 from ulid import ULID
 
@@ -20,7 +21,7 @@ from requestlog.retention import BATCH, LOG_DAYS, expired
 from tests import databases
 from tests.conftest import Shop
 from tests.gateway import ROOT, Gateway, eventually
-from tests.helpers import FAILURE, claimed, output, sql
+from tests.helpers import FAILURE, SPEC, claimed, get, output, post, sql, succeed, waiting
 from tests.helpers import order as accept
 from workflows import jobs
 from workflows.models import Event, Job, WebhookAttempt, WebhookDelivery
@@ -198,6 +199,48 @@ def test_what_has_expired_of_them_is_found_by_the_primary_key(plant: Gateway, en
         sql(f"ANALYZE workflows_{table}")
         assert f"workflows_{table}_pkey" in rows.order_by("pk")[:BATCH].explain()
     assert webhooks.prune() == (200, 200)
+
+
+# Beside it
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        "request_logs WHERE status = 422 ORDER BY request_id",
+        "workflows_event WHERE type = 'endpoint.test' ORDER BY id",
+        "workflows_webhookattempt ORDER BY id",
+        "workflows_job ORDER BY id",
+    ],
+)
+def test_whatever_it_is_in_the_middle_of_nobody_waits_for_it(plant: Gateway, endpoint: Endpoint, held: str):
+    shop = endpoint.shop
+    RequestLog.objects.bulk_create(log(days=LOG_DAYS + 1 + n / BATCH) for n in range(50))
+    for _ in range(5):
+        endpoint.told(days=LOG_DAYS + 1)
+        assert succeed(claimed(accept(shop)))
+    # As jobs were that ended before there was a time for their files to go.
+    Job.objects.update(files_expire_at=None)
+    with psycopg.connect(plant.database_url) as other:
+        # The last one, so that others have been deleted or changed, and are locked, when its turn comes.
+        other.execute(f"SELECT FROM {held} DESC LIMIT 1 FOR UPDATE")
+        prune = subprocess.Popen([sys.executable, "manage.py", "prune"], cwd=ROOT, env=plant.env)
+        eventually(waiting, what="the prune waits in the middle of a statement")
+        # Whoever connects from now on and would have to wait fails.
+        sql(f"ALTER DATABASE {connection.settings_dict['NAME']} SET lock_timeout = '3s'")
+        connection.close()
+        answer = post(shop, "/v1/background-generator", SPEC)
+        assert answer.status_code == 202, answer.content
+        job = Job.objects.latest("pk")
+        assert get(shop, f"/v1/jobs/{job.pk}").status_code == get(shop, "/v1/jobs").status_code == 200
+        assert jobs.reserve(after_client=0) is not None
+        attempt = claimed(job)
+        assert jobs.heartbeat(attempt) and succeed(attempt)
+        assert jobs.sweep() == 0
+        assert get(shop, "/v1/events").status_code == get(shop, "/v1/webhook-deliveries").status_code == 200
+        assert (prune.poll(), bool(waiting())) == (None, True)
+    assert prune.wait(30) == 0
+    assert not RequestLog.objects.filter(status=422).exists()
 
 
 # Files

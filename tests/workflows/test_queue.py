@@ -11,12 +11,15 @@ from django_q.signing import SignedPackage
 from django_q.tasks import async_task
 
 from billing.models import Client
+from tests import rows
 from tests.conftest import Shop
-from tests.helpers import books_are_right, claimed, flood, order, sql, together
+from tests.helpers import SPEC, books_are_right, claimed, flood, order, post, sql, together
+from tests.workflows.hook import Hook
 from workflows import jobs
 from workflows.broker import JobBroker
 from workflows.jobs.queue import RESERVATION_SECONDS, RESERVE
-from workflows.models import Job
+from workflows.models import Job, WebhookDelivery
+from workflows.tasks import run_job
 
 
 def taken(after_client: int = 0) -> str | None:
@@ -148,6 +151,16 @@ def test_a_reservation_passes_over_in_the_index_what_is_not_due(db):
     assert "due_at" in condition, plan
 
 
+@pytest.mark.parametrize("before", [0, 300, 3_000, 10_000])
+def test_a_reservation_reads_its_index_while_the_statistics_are_of_a_calmer_hour(own_database, before: int):
+    rows.fill(jobs=before, clients=50)
+    sql("ANALYZE")
+    flood(analyze=False)
+    plan = planned(0)
+    assert "job_queue" in plan
+    assert "Sort" not in plan
+
+
 def planned(after_client: int) -> str:
     return "\n".join(line for (line,) in sql("EXPLAIN " + RESERVE, RESERVATION_SECONDS, after_client))
 
@@ -247,4 +260,25 @@ def test_to_look_in_vain_takes_one_statement(db, shop: Shop):
     assert not broker.dequeue()
     with CaptureQueriesContext(connection) as statements:
         assert not broker.dequeue()
-    assert [statement["sql"].split()[:2] for statement in statements] == [["UPDATE", "workflows_job"]]
+    assert len(statements) == 1
+
+
+def test_a_job_takes_six_statements_from_its_place_in_the_queue_to_its_result(own_database, hook: Hook):
+    for _ in range(2):  # the first reads the configuration too, as its process knows none yet
+        assert post(hook.shop, "/v1/background-generator", SPEC).status_code == 202
+        with CaptureQueriesContext(connection) as statements:
+            task = opened(JobBroker())
+            run_job(*task["args"])
+    assert [" ".join(statement["sql"].split()[:3]) for statement in statements] == [
+        "UPDATE workflows_job SET",  # reserved
+        "BEGIN",
+        "UPDATE workflows_job SET",  # claimed
+        "WITH event AS",
+        "COMMIT",
+        "BEGIN",
+        "UPDATE workflows_job SET",  # succeeded
+        'INSERT INTO "workflows_output"',
+        "WITH event AS",
+        "COMMIT",
+    ]
+    assert WebhookDelivery.objects.count() == 4

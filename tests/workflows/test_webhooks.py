@@ -1,8 +1,9 @@
 """Webhooks as clients receive them: from worker processes, by a server on loopback."""
 
+import contextlib
 import threading
 import time
-from typing import Any, contextlib
+from typing import Any
 from urllib.parse import urlsplit
 
 import psutil

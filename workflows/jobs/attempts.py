@@ -1,14 +1,16 @@
+import json
 import random
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Case, F, Q, QuerySet, Value, When
-from django.db.models.functions import Coalesce, Least, Now
+from django.db.models import F, QuerySet
+from django.db.models.functions import Least, Now
 
-from billing import ledger
-from workflows.jobs.erasing import expiry
+from billing.ledger import CLOSE_JOB
+from billing.models import Client
+from studio_gateway.prepared import Row, prepared_cursor
 from workflows.jobs.policy import remark
 from workflows.jobs.refunds import CANCELLED, end_in_failure
 from workflows.models import Event, Job, JobEvent, Output
@@ -21,13 +23,59 @@ LEASE_GRACE = timedelta(seconds=5)
 # The pause after attempt n is this times 4 to the power of n - 1, give or take a quarter.
 BACKOFF_SECONDS = 2.0
 
+# Every job is claimed and ended: each takes two statements, the job's own and one for all that follows from it.
+JOB, CLIENT = Row(Job), Row(Client)
+CLAIM = f"""
+UPDATE workflows_job
+   SET status = 'IN_PROGRESS',
+       fell_back = fell_back OR (on_technical_failure = 'fallback' AND attempt >= 1),
+       attempt = attempt + 1,
+       worker = %(worker)s,
+       started_at = COALESCE(started_at, statement_timestamp()),
+       attempt_started_at = statement_timestamp(),
+       lease_until = statement_timestamp() + LEAST(%(lease)s::interval, time_limit + %(grace)s::interval)
+  FROM billing_client, billing_configuration
+ WHERE workflows_job.id = %(job_id)s AND billing_client.id = workflows_job.client_id
+   AND workflows_job.status IN ('NOT_STARTED', 'IN_PROGRESS')
+   AND (lease_until IS NULL OR lease_until <= statement_timestamp())
+   AND run_after <= statement_timestamp()
+   AND attempt < max_attempts
+   AND deadline_at > statement_timestamp()
+   AND cancel_requested_at IS NULL
+RETURNING billing_configuration.version, {JOB.columns}, {CLIENT.columns}
+"""
+SUCCEED = f"""
+UPDATE workflows_job
+   SET status = 'SUCCESS',
+       ended_at = statement_timestamp(),
+       files_expire_at = statement_timestamp() + interval '1 day' * billing_client.retention_days,
+       lease_until = NULL,
+       summary = %(summary)s::jsonb
+  FROM billing_client
+ WHERE workflows_job.id = %(job_id)s AND billing_client.id = workflows_job.client_id
+   AND workflows_job.status = 'IN_PROGRESS' AND attempt = %(attempt)s
+   AND lease_until IS NOT NULL AND cancel_requested_at IS NULL
+RETURNING {JOB.columns}
+"""
+# A CTE for the statement that tells of it.
+TIMELINE = """
+, timeline AS (
+    INSERT INTO workflows_jobevent (job_id, kind, attempt, worker, detail)
+    VALUES (%(job_id)s, %(kind)s, %(attempt)s, %(worker)s, %(detail)s)
+)
+"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """A claimed job: the number is the fence that everything this attempt writes must pass."""
+    """A claimed job: the number is the fence that everything this attempt writes must pass.
+
+    `configuration` is the version that the configuration had when it was claimed.
+    """
 
     job: Job
     number: int
+    configuration: int
 
     def running(self) -> QuerySet[Job]:
         """The job's row, for as long as this attempt is the one that runs."""
@@ -44,34 +92,21 @@ def claim(*, job_id: str, worker: str) -> Attempt | None:
 
     With FALLBACK every attempt but the first is the built-in engine's: the first failed, or its worker was lost.
     """
+    values: dict[str, Any] = {"job_id": job_id, "worker": worker, "lease": LEASE, "grace": LEASE_GRACE}
     with transaction.atomic(durable=True):
-        moved = Job.objects.filter(
-            Q(lease_until=None) | Q(lease_until__lte=Now()),
-            pk=job_id,
-            status__in=Job.OPEN,
-            run_after__lte=Now(),
-            attempt__lt=F("max_attempts"),
-            deadline_at__gt=Now(),
-            cancel_requested_at=None,
-        ).update(
-            status=Job.Status.IN_PROGRESS,
-            fell_back=Case(
-                When(on_technical_failure=Job.OnTechnicalFailure.FALLBACK, attempt__gte=1, then=Value(True)),
-                default=F("fell_back"),
-            ),
-            attempt=F("attempt") + 1,
-            worker=worker,
-            started_at=Coalesce("started_at", Now()),
-            attempt_started_at=Now(),
-            lease_until=Least(Now() + LEASE, Now() + F("time_limit") + LEASE_GRACE),
-        )
-        if not moved:
+        with prepared_cursor() as cursor:
+            cursor.execute(CLAIM, values)
+            row = cursor.fetchone()
+        if row is None:
             return None
-        job = Job.objects.select_related("client").get(pk=job_id)
-        attempt = Attempt(job=job, number=job.attempt)
-        attempt.record(JobEvent.Kind.STARTED, remark(job))
-        if attempt.number == 1:
-            tell_of_job(job, type=Event.Type.JOB_STARTED)
+        configuration, job = row[0], JOB.instance(row[1 : 1 + len(JOB)])
+        job.client = CLIENT.instance(row[1 + len(JOB) :])
+        attempt = Attempt(job=job, number=job.attempt, configuration=configuration)
+        if attempt.number > 1:
+            attempt.record(JobEvent.Kind.STARTED, remark(job))
+        else:
+            told = {"kind": JobEvent.Kind.STARTED.value, "attempt": 1, "worker": worker, "detail": remark(job)}
+            tell_of_job(job, type=Event.Type.JOB_STARTED, with_it=TIMELINE, values=told)
     return attempt
 
 
@@ -88,17 +123,18 @@ def heartbeat(attempt: Attempt) -> bool:
 
 def succeed(attempt: Attempt, *, outputs: list[Output], summary: dict[str, Any]) -> bool:
     """End the job in SUCCESS with its outputs. False: it came too late, or was cancelled; nothing was written."""
+    values: dict[str, Any] = {"job_id": attempt.job.pk, "attempt": attempt.number, "summary": json.dumps(summary)}
     with transaction.atomic(durable=True):
-        wanted = attempt.running().filter(cancel_requested_at=None)
-        moved = wanted.update(
-            status=Job.Status.SUCCESS, ended_at=Now(), files_expire_at=expiry(), lease_until=None, summary=summary
-        )
-        if not moved:
+        with prepared_cursor() as cursor:
+            cursor.execute(SUCCEED, values)
+            row = cursor.fetchone()
+        if row is None:
             return False
+        job = JOB.instance(row)
         Output.objects.bulk_create(outputs)
-        attempt.record(JobEvent.Kind.SUCCEEDED)
-        tell_of_job(Job.objects.get(pk=attempt.job.pk), type=Event.Type.JOB_SUCCEEDED, outputs=outputs)
-        ledger.close_job(client_id=attempt.job.client_id)
+        told = {"kind": JobEvent.Kind.SUCCEEDED.value, "attempt": job.attempt, "worker": job.worker, "detail": ""}
+        # The client's row comes last, and is locked for no longer than this statement and the commit.
+        tell_of_job(job, type=Event.Type.JOB_SUCCEEDED, outputs=outputs, with_it=TIMELINE + CLOSE_JOB, values=told)
     return True
 
 

@@ -18,7 +18,7 @@ MARGIN = timedelta(seconds=30)
 
 def overdue() -> QuerySet[Job]:
     """Open jobs whose deadline has passed, whoever is at work on them."""
-    return Job.objects.filter(status__in=Job.OPEN, deadline_at__lte=Now())
+    return Job.objects.filter(ended_at=None, deadline_at__lte=Now())
 
 
 def lost() -> QuerySet[Job]:

@@ -106,8 +106,8 @@ def send_test(*, client: Client, endpoint_id: str) -> WebhookDelivery:
     """Have an endpoint sent an event of no meaning. Raises EndpointNotFound or EndpointDisabled."""
     endpoint = find(client=client, endpoint_id=endpoint_id)
     with transaction.atomic(durable=True):
-        delivery_id = tell_of_test(endpoint, at=timezone.now())
-        delivery = WebhookDelivery.objects.filter(pk=delivery_id).first()
+        event_id = tell_of_test(endpoint, at=timezone.now())
+        delivery = WebhookDelivery.objects.filter(event_id=event_id).first()
         if delivery is None:
             raise EndpointDisabled(endpoint_id=endpoint_id)
     return delivery

@@ -56,11 +56,8 @@ class Event(models.Model):
                 | Q(job__isnull=False, sequence__isnull=False, sequence__gt=0),
             ),
             models.UniqueConstraint(name="event_sequence_once", fields=["job", "sequence"]),
-            models.UniqueConstraint(
-                name="event_started_once",
-                fields=["job"],
-                condition=Q(type="job.started"),
-            ),
+            # And so there is one start at most.
+            models.CheckConstraint(name="event_start_is_first", condition=~Q(type="job.started") | Q(sequence=1)),
         ]
         indexes = [
             # The feed's reader: one client's events, in the order of the transactions that wrote them.
@@ -117,7 +114,10 @@ class WebhookEndpoint(models.Model):
                 condition=Q(deleted_at__isnull=True) | Q(encrypted_secret="", disabled_at__isnull=False),
             ),
         ]
-        indexes = [models.Index(name="endpoint_by_client", fields=["client", "id"])]
+        indexes = [
+            # The reader of whom to tell of an event, and the API's list.
+            models.Index(name="endpoint_by_client", fields=["client", "id"])
+        ]
 
     def __str__(self) -> str:
         return self.url
@@ -179,8 +179,9 @@ class WebhookDelivery(models.Model):
                 fields=["endpoint"],
                 condition=Q(reserved_until__isnull=False) | Q(lease_until__isnull=False),
             ),
-            # The API's lists, newest first: of a client, and of one of its endpoints.
+            # The API's list of one client's deliveries, newest first.
             models.Index(name="delivery_by_client", fields=["client", "-id"]),
+            # The same of one of its endpoints.
             models.Index(name="delivery_by_endpoint", fields=["endpoint", "-id"]),
             # The console's list of what could not be delivered, newest first.
             models.Index(name="delivery_failures", fields=["-id"], condition=Q(gave_up_at__isnull=False)),

@@ -5,9 +5,11 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from billing import ledger
+from billing.models import Client
 from studio_gateway.ids import new_ulid
 from workflows.jobs import Attempt
 from workflows.models import Job, JobEvent, Output
@@ -40,7 +42,7 @@ def claim(*, job_id: str, worker: str) -> Attempt | None:
     job.started_at = job.attempt_started_at = now
     job.lease_until = now + LEASE
     _save(job)
-    attempt = Attempt(job=job, number=job.attempt)
+    attempt = Attempt(job=job, number=job.attempt, configuration=0)
     attempt.record(JobEvent.Kind.STARTED)  # the supervisor goes by it
     return attempt
 
@@ -56,7 +58,7 @@ def succeed(attempt: Attempt, *, outputs: list[Output], summary: dict[str, Any])
     _save(job)
     Output.objects.filter(job=job).delete()
     Output.objects.bulk_create(outputs)
-    ledger.close_job(client_id=job.client_id)
+    Client.objects.filter(pk=job.client_id).update(open_jobs=F("open_jobs") - 1)
     return True
 
 

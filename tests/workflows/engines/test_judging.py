@@ -225,6 +225,9 @@ def test_of_images_that_fail_the_one_that_fails_fewest_metrics_and_least_is_kept
 
 SIX = ["red", "teal", "gold", "white", "black", "pink"]
 HARD = [
+    # The first image of these fails already, and they are small: those below are for engines that have become better.
+    {"scene_type": "steps", "mood": "moody", "dominant_colors": SIX, "resolution": "64x64"},
+    {"scene_type": "shelf", "mood": "vivid", "dominant_colors": SIX, "resolution": "64x256"},
     {"scene_type": "wood", "mood": "moody", "dominant_colors": ["lime", "magenta", "cyan"], "resolution": "256x64"},
     {"scene_type": "wall", "mood": "moody", "dominant_colors": ["navy", "gold", "blush"], "resolution": "256x64"},
     {"scene_type": "podium", "mood": "calm", "dominant_colors": SIX, "resolution": "64x64"},
