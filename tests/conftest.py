@@ -44,8 +44,25 @@ LONG = (
 )
 
 
+NEXT = pytest.StashKey[pytest.Item | None]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    item.session.stash[NEXT] = nextitem
+
+
+def uses_gateway(item: pytest.Item | None) -> bool:
+    return "running_gateway" in getattr(item, "fixturenames", ())
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
+    last = len(LONG)
+    # Those that share a gateway follow each other.
+    shares = {item.path for item in items if uses_gateway(item)}
+    items.sort(
+        key=lambda item: (LONG.index(item.path.name) if item.path.name in LONG else last, item.path not in shares)
+    )
 
 
 @pytest.fixture(scope="session")
@@ -73,18 +90,49 @@ def own_database(django_db_setup: None, django_db_blocker) -> Iterator[str]:
         databases.drop(name)
 
 
+class SharedGateway:
+    """Web and worker processes for files that follow each other: they cost their share of a core also while idle."""
+
+    def __init__(self, folders: pytest.TempPathFactory) -> None:
+        self._folders = folders
+        self._running: tuple[Gateway, str] | None = None
+
+    def running(self) -> tuple[Gateway, str]:
+        """Return the gateway and the name of its database; start it if it does not run."""
+        if self._running is None:
+            name = databases.fresh()
+            self._running = Gateway(databases.url(name), self._folders.mktemp("gateway")), name
+            self._running[0].start("web", "worker")
+        return self._running
+
+    def stop(self) -> None:
+        if self._running:
+            gateway, name = self._running
+            self._running = None
+            gateway.stop()
+            databases.drop(name)
+
+
 @pytest.fixture(scope="session")
-def running_gateway(
+def shared_gateway(
     django_db_setup: None, django_db_blocker, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SharedGateway]:
+    shared = SharedGateway(tmp_path_factory)
+    yield shared
+    with django_db_blocker.unblock():
+        shared.stop()
+
+
+@pytest.fixture(scope="module")
+def running_gateway(
+    shared_gateway: SharedGateway, django_db_blocker, request: pytest.FixtureRequest
 ) -> Iterator[tuple[Gateway, str]]:
     with django_db_blocker.unblock():
-        name = databases.fresh()
-        gateway = Gateway(databases.url(name), tmp_path_factory.mktemp("gateway"))
-        gateway.start("web", "worker")
-    yield gateway, name
-    gateway.stop()
-    with django_db_blocker.unblock():
-        databases.drop(name)
+        running = shared_gateway.running()
+    yield running
+    if not uses_gateway(request.session.stash[NEXT]):
+        with django_db_blocker.unblock():
+            shared_gateway.stop()
 
 
 @pytest.fixture

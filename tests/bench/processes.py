@@ -26,15 +26,16 @@ def postgres(data_dir: Path) -> int:
 
 
 @contextmanager
-def cost(pid: int, *, alone: bool = False) -> Iterator[Cost]:
-    """Measure what a process uses meanwhile, with the processes below it or `alone`.
+def cost(*pids: int, alone: bool = False) -> Iterator[Cost]:
+    """Measure what processes use meanwhile, with the processes below them or `alone`.
 
     What a process used that has ended is counted as its parent's, who waited for it.
     """
     spent = Cost()
-    began, before = time.monotonic(), _cpu(pid, alone=alone)
+    began, before = time.monotonic(), sum(_cpu(pid, alone=alone) for pid in pids)
     yield spent
-    spent.cpu, spent.seconds = _cpu(pid, alone=alone) - before, time.monotonic() - began
+    spent.cpu = sum(_cpu(pid, alone=alone) for pid in pids) - before
+    spent.seconds = time.monotonic() - began
 
 
 def _cpu(pid: int, *, alone: bool) -> float:

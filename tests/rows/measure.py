@@ -13,9 +13,12 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import django
+
+if TYPE_CHECKING:
+    from django.test import Client as Browser
 
 GOAL_MS = 300
 
@@ -131,16 +134,24 @@ def pages() -> list[str]:
     ]
 
 
-def timed(urls: Iterable[str], *, times: int) -> Iterator[tuple[str, list[float], int]]:
-    """Ask for each page once and then so many times; yield its URL, its times in ms and how many statements it has."""
+def staff() -> "Browser":
+    """Return a browser that a superuser of this database is signed in with."""
     from django.contrib.auth import get_user_model
-    from django.db import IntegrityError, connection
+    from django.db import IntegrityError
     from django.test import Client as Browser
 
     with suppress(IntegrityError):
         get_user_model().objects.create_superuser("measure")
     browser = Browser(headers={"host": "localhost"})
     browser.force_login(get_user_model().objects.get(username="measure"))
+    return browser
+
+
+def timed(urls: Iterable[str], *, times: int) -> Iterator[tuple[str, list[float], int]]:
+    """Ask for each page once and then so many times; yield its URL, its times in ms and how many statements it has."""
+    from django.db import connection
+
+    browser = staff()
     statements: list[str] = []
 
     def counted(execute: Any, sql: str, *rest: Any) -> Any:
