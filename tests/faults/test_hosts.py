@@ -73,7 +73,7 @@ def test_a_job_that_is_handed_out_twice_is_run_once(site: Gateway, shop: Shop):
         job.go()
         first.stop()  # drained: they have seen to all that they were handed
         second.stop()
-    assert all(crew.gone() for crew in crews)
+    eventually(lambda: all(crew.gone() for crew in crews), seconds=5, what="nobody is left")
     job.succeeded()
     assert len(job.pids) == 1
     assert job.kinds == ["started", "succeeded"]

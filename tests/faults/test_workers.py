@@ -99,7 +99,7 @@ def test_sigterm_to_the_supervisor_lets_the_running_job_finish(plant: Gateway, s
     job.go()
     assert supervisor.wait(30) == 0
     job.succeeded(seconds=1)
-    assert everyone.gone()
+    eventually(everyone.gone, seconds=5, what="nobody is left")
 
 
 def test_sigterm_to_the_qclusters_main_lets_the_running_job_finish_and_another_takes_over(plant: Gateway, shop: Shop):
@@ -149,7 +149,7 @@ def test_sigterm_to_everyone_loses_an_attempt_and_no_job(plant: Gateway, shop: S
     for process in (psutil.Process(supervisor.pid), *before.everyone):
         process.terminate()
     assert supervisor.wait(40) == 0
-    assert before.gone()
+    eventually(before.gone, seconds=5, what="nobody is left")
     plant.start("worker")
     job.running(attempt=2)
     job.go()
@@ -165,7 +165,7 @@ def test_sigterm_ends_a_worker_whose_monitor_took_the_results_lock_with_it(plant
     supervisor = plant.processes.pop("worker")
     supervisor.terminate()
     assert supervisor.wait(40) == 0
-    assert before.gone()
+    eventually(before.gone, seconds=5, what="nobody is left")
 
 
 def test_a_worker_stopped_past_its_lease_and_woken_finds_its_result_dropped(plant: Gateway, shop: Shop):
@@ -199,7 +199,7 @@ def test_at_its_deadline_a_running_job_is_refunded_and_what_comes_late_is_droppe
     job.go()
     # The fence stops what the engine made. To drain is to have seen to that.
     plant.stop("worker")
-    assert everyone.gone()
+    eventually(everyone.gone, seconds=5, what="nobody is left")
     job.failed("deadline_exceeded")
 
 
