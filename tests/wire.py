@@ -1,6 +1,6 @@
 """Requests as bytes, over sockets, to a running web process; and what must be true of their answers."""
 
-import contextlib
+import errno
 import http.client
 import re
 import socket
@@ -57,10 +57,14 @@ def answer_on(wire: socket.socket) -> Answer | None:
 def ask(gateway: Gateway, request: bytes, *, ends: bool = False) -> Answer | None:
     """Send a request; where it `ends`, say that nothing more will come."""
     with connected(gateway) as wire:
-        with contextlib.suppress(ConnectionError):  # refused before it was read to its end
+        try:
             wire.sendall(request)
             if ends:
                 wire.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            # It was refused, and the connection closed, before it was read to its end.
+            if not isinstance(error, ConnectionError) and error.errno != errno.ENOTCONN:
+                raise
         return answer_on(wire)
 
 
