@@ -264,6 +264,10 @@ class LedgerEntry(models.Model):
             models.Index(name="ledger_by_client_and_time", fields=["client", "created_at"], include=["kind", "amount"]),
             # The console's lists of what is no order's charge, newest first.
             models.Index(name="ledger_by_kind", fields=["kind", "-id"], condition=~Q(kind="CHARGE")),
+            # The same of one client, however many charges lie between.
+            models.Index(
+                name="ledger_by_client_and_kind", fields=["client", "kind", "-seq"], condition=~Q(kind="CHARGE")
+            ),
             # The console's search for what staff gave as a reference, whosever it is.
             models.Index(
                 name="ledger_by_staff_reference", fields=["reference"], condition=Q(kind__in=["GRANT", "ADJUSTMENT"])

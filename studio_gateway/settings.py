@@ -312,7 +312,8 @@ Q_CLUSTER = {
     "max_attempts": 1,
     "ack_failures": True,
     "save_limit": -1,
-    "recycle": 1000,
+    # After so many jobs what libraries have leaked is given back. One process is missing then for up to half a second.
+    "recycle": 10_000,
     "scheduler": False,
     # Webhooks have processes of their own, so that no endpoint holds up an image.
     "ALT_CLUSTERS": {
@@ -323,7 +324,7 @@ Q_CLUSTER = {
             "poll": 0.2,
             # More than an attempt can take, which has a time-out of its own.
             "timeout": 30,
-            "recycle": 1000,
+            "recycle": 10_000,
         }
     },
 }
