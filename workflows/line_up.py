@@ -1,6 +1,6 @@
 """Who makes an order: what the name of its model stands for at the moment, and what there is instead."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,14 +64,14 @@ def makers(*, definition: Definition, models: Iterable[ImageModel]) -> Iterator[
             yield Maker(name=row.name, engine=code, model=row)
 
 
-def maker(*, definition: Definition, name: str, models: Iterable[ImageModel]) -> Maker:
+def maker(*, definition: Definition, name: str, models: Sequence[ImageModel]) -> Maker:
     """Return who makes orders of the model `name`. Raises UnknownModel, ModelShutDown or EngineNotConfigured."""
-    models = list(models)
-    there = list(makers(definition=definition, models=models))
-    for each in there:
+    there = []
+    for each in makers(definition=definition, models=models):
         if each.name == name:
             return each
-    known = ", ".join(sorted(each.name for each in there))
+        there.append(each.name)
+    known = ", ".join(sorted(there))
     row = next((row for row in models if (row.workflow, row.name) == (definition.name, name)), None)
     if row is None or not row.enabled or row.engine not in definition.engines:
         raise UnknownModel(asked=quoted(name), known=known)
