@@ -30,7 +30,7 @@ SHOPS = 50
 def measure(bench: Bench) -> Section:
     section = Section(title="Queue and worker")
     with bench.gateway("web", "worker", **SETTINGS) as gateway:
-        waited = _starts(gateway, orders=5 if bench.quick else 60)
+        waited = _starts(gateway, orders=5 if bench.quick else 150)
         section.add("accept to start when idle: p50, ms", statistics.median(waited), goal="≤ 25")
         section.add("accept to start when idle: p99, ms", statistics.quantiles(waited, n=100)[98], goal="≤ 100")
     for waiting in (0, 100 if bench.quick else 100_000):
