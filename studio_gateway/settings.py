@@ -305,7 +305,7 @@ Q_CLUSTER = {
     "queue_limit": 1,
     "bulk": 1,
     # An order waits for half of it. To look more often, an idle worker would take more than 2 % of a core.
-    "poll": 0.036,
+    "poll": 0.033,
     # Other values break the count with which a process that ignores its time limit is killed.
     "guard_cycle": 0.5,
     # Attempts are counted in the job's row, which also survives a killed process.

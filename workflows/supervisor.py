@@ -10,12 +10,14 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import Error, connection
 from django.db.models import F, Max, Q
 from django.db.models.functions import Now
 
+from studio_gateway.prepared import prepared_cursor
 from studio_gateway.processes import block_signals, kill, spawn, wait_for_signal
 from workflows import jobs
 from workflows.models import Job, JobEvent, Worker
@@ -34,8 +36,19 @@ STALL_SECONDS = 10.0
 DRAIN_SECONDS = 30.0
 # A cluster that does not end after SIGTERM although nothing of its has been running for as long never will.
 IDLE_SECONDS = 6.0
-# The row of a worker that was killed is kept this long.
-FORGOTTEN = timedelta(days=1)
+# All of a worker's row is written, also when it began: a process of its name and number may have been killed before.
+# The row of one that was killed is kept for a day.
+REPORT = """
+WITH forgotten AS (
+    DELETE FROM workflows_worker WHERE seen_at < statement_timestamp() - interval '1 day' AND name <> %(name)s
+)
+INSERT INTO workflows_worker (name, started_at, seen_at, sweeps, swept_jobs, cluster_restarts)
+VALUES (%(name)s, statement_timestamp() - %(age)s::interval, statement_timestamp(), %(sweeps)s, %(swept_jobs)s,
+        %(cluster_restarts)s)
+ON CONFLICT (name) DO UPDATE
+   SET started_at = excluded.started_at, seen_at = excluded.seen_at, sweeps = excluded.sweeps,
+       swept_jobs = excluded.swept_jobs, cluster_restarts = excluded.cluster_restarts
+"""
 
 
 class Cluster:
@@ -119,11 +132,9 @@ class Supervisor:
     def _report(self) -> None:
         """Write this worker's row anew, whether it is there or not; forget workers that were killed long ago."""
         age = timedelta(seconds=time.monotonic() - self._began_at)
-        row = Worker(name=self.name, started_at=Now() - age, seen_at=Now(), **self._counts)
-        # All of it, also when it began: a process of this name and number may have been killed before.
-        reported = ["started_at", "seen_at", *self._counts]
-        Worker.objects.bulk_create([row], update_conflicts=True, unique_fields=["name"], update_fields=reported)
-        Worker.objects.filter(seen_at__lt=Now() - FORGOTTEN).delete()
+        values: dict[str, Any] = {"name": self.name, "age": age, **self._counts}
+        with prepared_cursor() as cursor:
+            cursor.execute(REPORT, values)
 
     def _sweep(self) -> int:
         ended = jobs.sweep()
